@@ -1,0 +1,1 @@
+"""The screen and the doors: the only code that imports gradio or fastapi."""

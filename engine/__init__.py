@@ -1,0 +1,1 @@
+"""The mathematics of Penchant: a library without screen, database or user paths."""

@@ -1,0 +1,1 @@
+"""The memory of Penchant: SQLite, FAISS and portable bundles; no torch, no gradio."""
