@@ -23,8 +23,10 @@ class WrongSpace(ValueError):
 def same_space(expected: str, got: str) -> None:
     """Raise WrongSpace unless the two names are equal."""
     if expected != got:
-        raise WrongSpace(f"this belief lives in space {expected!r}, the vectors in {got!r}; encode "
-                         f"them with the encoder of {expected!r}")
+        raise WrongSpace(
+            f"this belief lives in space {expected!r}, the vectors in {got!r}; encode "
+            f"them with the encoder of {expected!r}"
+        )
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,10 @@ class Outcome:
         """Read JSON; ValueError says what is wrong. `shown` are the ids of the question."""
         if isinstance(value, str):
             if value not in ("both_good", "both_bad", "skip"):
-                raise ValueError(f"outcome {value!r} is not known; send {{'picks': [ids]}}, "
-                                 "'both_good', 'both_bad' or 'skip'")
+                raise ValueError(
+                    f"outcome {value!r} is not known; send {{'picks': [ids]}}, "
+                    "'both_good', 'both_bad' or 'skip'"
+                )
             if value != "skip" and len(shown) != 2:
                 raise ValueError(f"{value!r} answers a pair; a grid takes picks or 'skip'")
             return cls(word=value)  # type: ignore[arg-type]
