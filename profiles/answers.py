@@ -1,0 +1,326 @@
+"""The append-only answers log, and what follows from it.
+
+Undo and redo are rows that point at the answer they take back or put in again. `effective` holds,
+per profile and kind, the answers that count, by position; `tops` says how many count (depth) and
+how many could be put in again (tail - depth). So every click costs the same, however long the
+history is; `rebuild` derives both again from the log alone.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import astuple, replace
+from typing import Any
+
+from sqlite_utils import Database
+
+from engine.data import Comparison, Kind, Outcome, Question
+from profiles import questions
+from profiles.errors import Conflict, Damaged
+from profiles.records import Answer, LogRow, NewAnswer
+
+LOG = (
+    "a.profile_id, a.seq, a.act, a.kind, a.question_id, a.target, a.outcome, a.strength, a.ms,"
+    " a.source, a.key, a.predicted, a.note, a.extra, a.created, a.digest"
+)
+WIDTH = 16
+
+
+def add(db: Database, new: NewAnswer, now: float) -> Answer:
+    """Append an answer. Same key and content: the first receipt again; else Conflict."""
+    question = questions.get(db, new.question_id)
+    row = _row(question, new, now)
+    before = _by_key(db, question.profile, new.key)
+    if before is not None:
+        if (
+            replace(row, seq=before.seq, predicted=before.predicted, created=before.created)
+            != before
+        ):
+            raise Conflict(f"key {new.key!r} belongs to another answer; use a new key")
+        return Answer(before.seq, question.profile, duplicate=True)
+    if not questions.close(db, question):
+        raise Conflict(f"question {question.id} is answered already; ask for the next one")
+    stored = append(db, row)
+    _push(db, stored, question)
+    return Answer(stored.seq, question.profile)
+
+
+def undo(db: Database, profile: int, kind: Kind, key: str, now: float) -> int | None:
+    """Take back the last answer that counts; its seq, or None when there is none."""
+    done = _done(db, profile, kind, key, "undo")
+    if done is not None:
+        return done
+    depth, _ = _top(db, profile, kind)
+    return _step(db, (profile, kind), depth, _mark("undo", key, now)) if depth else None
+
+
+def redo(db: Database, profile: int, kind: Kind, key: str, now: float) -> int | None:
+    """Put the answer that was last taken back in again; None when there is none."""
+    done = _done(db, profile, kind, key, "redo")
+    if done is not None:
+        return done
+    depth, tail = _top(db, profile, kind)
+    return _step(db, (profile, kind), depth + 1, _mark("redo", key, now)) if depth < tail else None
+
+
+def can_redo(db: Database, profile: int, kind: Kind) -> bool:
+    depth, tail = _top(db, profile, kind)
+    return depth < tail
+
+
+def last(db: Database, profile: int, kind: Kind) -> Comparison | None:
+    """The last answer that counts."""
+    depth, _ = _top(db, profile, kind)
+    found = list(_effective(db, profile, kind, depth, depth))
+    return found[0][0] if found else None
+
+
+def replay(
+    db: Database, profile: int, kind: Kind, after: int = 0
+) -> list[tuple[Comparison, float | None]]:
+    """The answers that count, in order, each with the probability it was predicted at."""
+    depth, _ = _top(db, profile, kind)
+    return [pair for pair in _effective(db, profile, kind, 1, depth) if pair[0].seq > after]
+
+
+def open_question(db: Database, profile: int, kind: Kind, form: str) -> Question | None:
+    """The question in front of the person after a reload."""
+    depth, _ = _top(db, profile, kind)
+    row = db.execute(
+        "SELECT floor FROM effective WHERE profile_id = ? AND kind = ? AND pos = ?",
+        [profile, kind, depth],
+    ).fetchone()
+    return questions.open_one(db, profile, kind, form, row[0] if row else 0)
+
+
+def counts(db: Database, profile: int) -> dict[str, int]:
+    """Per kind: answers that count and say something (a skip does not); and rows in the log."""
+    found = {"picture": 0, "text": 0}
+    rows = db.execute(
+        "SELECT t.kind, e.spoken FROM tops t JOIN effective e ON e.profile_id = t.profile_id"
+        " AND e.kind = t.kind AND e.pos = t.depth WHERE t.profile_id = ?",
+        [profile],
+    ).fetchall()
+    return {**found, **dict(rows), "rows": _next_seq(db, profile) - 1}
+
+
+def log(db: Database, profile: int) -> Iterator[tuple[LogRow, Question, bool]]:
+    """Every row of the log in order, its question, and whether the answer counts now."""
+    rows = db.execute(
+        f"SELECT {LOG}, {questions.COLUMNS} FROM answers a JOIN questions q ON q.id = a.question_id"
+        " WHERE a.profile_id = ? ORDER BY a.seq",
+        [profile],
+    )
+    counted = {
+        row[0]
+        for row in db.execute(
+            "SELECT e.seq FROM tops t JOIN effective e ON e.profile_id = t.profile_id"
+            " AND e.kind = t.kind AND e.pos <= t.depth WHERE t.profile_id = ?",
+            [profile],
+        )
+    }
+    for row in rows:
+        made = read(row[:WIDTH])
+        yield made, questions.read(row[WIDTH:]), made.seq in counted
+
+
+def append(db: Database, row: LogRow) -> LogRow:
+    """Write a row with the next seq of its profile; nothing else is touched."""
+    row = replace(row, seq=_next_seq(db, row.profile))
+    values = astuple(row)
+    db.execute(f"INSERT INTO answers VALUES ({', '.join('?' * WIDTH)})", [*values, digest(values)])
+    return row
+
+
+def apply(db: Database, row: LogRow, question: Question) -> None:
+    """Bring `effective`, `tops` and `open_questions` up to a row that is in the log."""
+    if row.act == "answer":
+        questions.close(db, question)
+        _push(db, row, question)
+        return
+    depth, _ = _top(db, row.profile, row.kind)
+    _move(db, (row.profile, row.kind), depth + (-1 if row.act == "undo" else 1))
+    if row.act == "undo":
+        questions.reopen(db, question)
+    else:
+        questions.close(db, question)
+
+
+def rebuild(db: Database, profile: int) -> None:
+    """Derive the three tables from the log again."""
+    rows = [(row, question) for row, question, _ in log(db, profile)]
+    for table in ("effective", "tops"):
+        db.execute(f"DELETE FROM {table} WHERE profile_id = ?", [profile])
+    for asked in db.execute(
+        f"SELECT {questions.COLUMNS} FROM questions q WHERE q.profile_id = ?", [profile]
+    ).fetchall():
+        questions.reopen(db, questions.read(asked))
+    for row, question in rows:
+        apply(db, row, question)
+
+
+def read(row: Any) -> LogRow:
+    """A row of LOG; Damaged when a byte of it changed on the disk."""
+    if digest(row[:-1]) != row[-1]:
+        raise Damaged(
+            f"answer {row[1]} of profile {row[0]} is damaged in the database file; go "
+            "back to the newest backup in the folder backups/"
+        )
+    return LogRow(*row[:-1])
+
+
+def digest(values: Any) -> bytes:
+    """16 bytes over a row as stored."""
+    return hashlib.sha256(json.dumps(values).encode()).digest()[:16]
+
+
+def _row(question: Question, new: NewAnswer, now: float) -> LogRow:
+    """The row to store; ValueError says what is wrong with the answer."""
+    outcome = Outcome.parse(new.outcome.json(), question.items)
+    if not (math.isfinite(new.strength) and new.strength > 0):
+        raise ValueError("strength must be a positive number (1 is plain)")
+    if new.predicted is not None and not 0 <= new.predicted <= 1:
+        raise ValueError("predicted must be a probability")
+    if new.ms is not None and new.ms < 0:
+        raise ValueError("ms must not be negative")
+    _check_key(new.key)
+    extra = json.dumps(dict(new.extra), sort_keys=True, allow_nan=False)
+    return LogRow(
+        question.profile, 0, "answer", question.kind, question.id, None,
+        json.dumps(outcome.json()), float(new.strength), new.ms, new.source, new.key,
+        None if new.predicted is None else float(new.predicted), new.note, extra, now,
+    )  # fmt: skip
+
+
+def _mark(act: str, key: str, now: float) -> LogRow:
+    """An undo or redo row, still without its place."""
+    return LogRow(0, 0, act, "text", 0, None, None, 1.0, None, "choose", key, None, "", "{}", now)
+
+
+def _check_key(key: str) -> None:
+    if not 1 <= len(key) <= 200:
+        raise ValueError("an idempotency key of 1 to 200 characters is needed, new for each click")
+
+
+def _by_key(db: Database, profile: int, key: str) -> LogRow | None:
+    row = db.execute(
+        f"SELECT {LOG} FROM answers a WHERE a.profile_id = ? AND a.key = ?", [profile, key]
+    ).fetchone()
+    return None if row is None else read(row)
+
+
+def _done(db: Database, profile: int, kind: Kind, key: str, act: str) -> int | None:
+    """The target of an undo or redo that was stored under this key before."""
+    _check_key(key)
+    if db.execute("SELECT 1 FROM profiles WHERE id = ?", [profile]).fetchone() is None:
+        raise KeyError(f"there is no profile {profile}; make one first")
+    row = _by_key(db, profile, key)
+    if row is None:
+        return None
+    if (row.act, row.kind) != (act, kind):
+        raise Conflict(f"key {key!r} belongs to something else; use a new key")
+    return row.target
+
+
+def _step(db: Database, place: tuple[int, Kind], pos: int, row: LogRow) -> int:
+    """Append the undo or redo of the answer at `pos`, and apply it."""
+    target, question_id = db.execute(
+        "SELECT seq, question_id FROM effective WHERE profile_id = ? AND kind = ? AND pos = ?",
+        [*place, pos],
+    ).fetchone()
+    full = replace(row, profile=place[0], kind=place[1], question=question_id, target=target)
+    apply(db, append(db, full), questions.get(db, question_id))
+    return int(target)
+
+
+def _push(db: Database, row: LogRow, question: Question) -> None:
+    """The answer counts; what could have been put in again no longer can."""
+    place = [row.profile, row.kind]
+    depth, tail = _top(db, row.profile, row.kind)
+    below = db.execute(
+        "SELECT spoken, floor FROM effective WHERE profile_id = ? AND kind = ? AND pos = ?",
+        [*place, depth],
+    ).fetchone() or (0, 0)
+    if tail > depth:
+        db.execute(
+            "DELETE FROM effective WHERE profile_id = ? AND kind = ? AND pos > ?", [*place, depth]
+        )
+    spoken = below[0] + (row.outcome != '"skip"')
+    floor = below[1] if question.rule == "like" else question.id
+    db.execute(
+        "INSERT INTO effective VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [*place, depth + 1, row.seq, question.id, spoken, floor],
+    )
+    db.execute(
+        "INSERT INTO tops VALUES (?1, ?2, ?3, ?3) ON CONFLICT(profile_id, kind)"
+        " DO UPDATE SET depth = excluded.depth, tail = excluded.tail",
+        [*place, depth + 1],
+    )
+
+
+def _move(db: Database, place: tuple[int, Kind], depth: int) -> None:
+    db.execute("UPDATE tops SET depth = ? WHERE profile_id = ? AND kind = ?", [depth, *place])
+
+
+def _top(db: Database, profile: int, kind: Kind) -> tuple[int, int]:
+    row = db.execute(
+        "SELECT depth, tail FROM tops WHERE profile_id = ? AND kind = ?", [profile, kind]
+    ).fetchone()
+    return (int(row[0]), int(row[1])) if row else (0, 0)
+
+
+def _next_seq(db: Database, profile: int) -> int:
+    row = db.execute("SELECT max(seq) FROM answers WHERE profile_id = ?", [profile]).fetchone()
+    return int(row[0] or 0) + 1
+
+
+def _effective(
+    db: Database, profile: int, kind: Kind, first: int, final: int
+) -> Iterator[tuple[Comparison, float | None]]:
+    rows = db.execute(
+        f"SELECT {LOG}, {questions.COLUMNS} FROM effective e"
+        " JOIN answers a ON a.profile_id = e.profile_id AND a.seq = e.seq"
+        " JOIN questions q ON q.id = a.question_id"
+        " WHERE e.profile_id = ? AND e.kind = ? AND e.pos BETWEEN ? AND ? ORDER BY e.pos",
+        [profile, kind, first, final],
+    )
+    for row in rows:
+        yield comparison(read(row[:WIDTH]), questions.read(row[WIDTH:]))
+
+
+def comparison(row: LogRow, question: Question) -> tuple[Comparison, float | None]:
+    """A stored answer as the engine reads it."""
+    value = json.loads(row.outcome or "null")
+    outcome = Outcome.parse(value, question.items)
+    made = Comparison(row.seq, question, outcome, row.strength, row.ms, row.source, row.created)
+    return made, row.predicted
+
+
+def rows(db: Database, profile: int) -> list[dict[str, Any]]:
+    """The whole log as plain dicts, for exports and for honest accuracy."""
+    return [_plain(*entry) for entry in log(db, profile)]
+
+
+def _plain(row: LogRow, question: Question, counts_now: bool) -> dict[str, Any]:
+    return {
+        "seq": row.seq,
+        "act": row.act,
+        "kind": row.kind,
+        "question": row.question,
+        "form": question.form,
+        "items": list(question.items),
+        "rule": question.rule,
+        "repeat_of": question.repeat_of,
+        "target": row.target,
+        "outcome": None if row.outcome is None else json.loads(row.outcome),
+        "strength": row.strength,
+        "ms": row.ms,
+        "source": row.source,
+        "key": row.key,
+        "predicted": row.predicted,
+        "note": row.note,
+        "extra": json.loads(row.extra),
+        "created": row.created,
+        "effective": counts_now,
+    }

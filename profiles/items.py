@@ -1,0 +1,177 @@
+"""Candidates and their vectors: items by owner and content hash, embeddings by space and hash."""
+
+import hashlib
+import json
+import re
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlite_utils import Database
+
+from engine.data import Array, Candidate, Kind
+from profiles.disk import atomic_write, private_folder
+from profiles.errors import Damaged
+from profiles.records import NewItem
+
+HEX = re.compile(r"[0-9a-f]{64}")
+ITEM = "SELECT id, kind, hash, prompt, text, made, attributes FROM items"
+
+
+def check(kind: Kind, row: NewItem) -> None:
+    """ValueError unless the hash is that of the content."""
+    if kind not in ("picture", "text"):
+        raise ValueError(f"kind {kind!r} is not known; use 'picture' or 'text'")
+    if not HEX.fullmatch(row.hash):
+        raise ValueError(f"hash {row.hash[:80]!r} is not a sha256 in lower-case hex")
+    if kind == "text" and (row.text is None or row.media is not None):
+        raise ValueError("a passage has text and no media")
+    body = row.text.encode() if kind == "text" and row.text is not None else row.media
+    if body is not None and hashlib.sha256(body).hexdigest() != row.hash:
+        raise ValueError(f"the content of item {row.hash[:12]} does not have that sha256")
+
+
+def media_path(folder: Path, digest: str) -> Path:
+    """Where the bytes with this hash are kept."""
+    if not HEX.fullmatch(digest):
+        raise ValueError(f"hash {digest[:80]!r} is not a sha256 in lower-case hex")
+    return folder / digest[:2] / digest
+
+
+def write_media(folder: Path, rows: Iterable[NewItem]) -> None:
+    """Bytes are on disk before the row that names them."""
+    for row in rows:
+        if row.media is None:
+            continue
+        path = media_path(folder, row.hash)
+        if not path.exists():
+            private_folder(folder)
+            private_folder(path.parent)
+            atomic_write(path, row.media)
+
+
+def add(
+    db: Database,
+    kind: Kind,
+    rows: Sequence[NewItem],
+    owner: tuple[int | None, int | None],
+    now: float,
+) -> list[int]:
+    """Ids in the order of rows; what is there already keeps its id. `owner` is (user, profile)."""
+    return [_add(db, kind, row, owner, now) for row in rows]
+
+
+def _add(
+    db: Database, kind: Kind, row: NewItem, owner: tuple[int | None, int | None], now: float
+) -> int:
+    found = db.execute(
+        "SELECT id, retired FROM items WHERE kind = ? AND hash = ? AND coalesce(owner, 0) = ?",
+        [kind, row.hash, owner[0] or 0],
+    ).fetchone()
+    if found:
+        if found[1]:
+            db.execute("UPDATE items SET retired = 0 WHERE id = ?", [found[0]])
+        if row.media is not None:
+            db.execute("UPDATE items SET media = 1 WHERE id = ?", [found[0]])
+        return int(found[0])
+    cursor = db.execute(
+        "INSERT INTO items(kind, hash, prompt, text, made, attributes, media, owner, profile_id,"
+        " created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            kind,
+            row.hash,
+            row.prompt,
+            row.text,
+            row.made,
+            json.dumps(dict(row.attributes)),
+            int(row.media is not None),
+            *owner,
+            now,
+        ],
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def of_user(db: Database, kind: Kind, user_id: int | None) -> list[Candidate]:
+    """The shared items and this user's own, without the retired, by id."""
+    rows = db.execute(
+        f"{ITEM} WHERE kind = ?1 AND retired = 0 AND owner IS NULL"
+        f" UNION ALL {ITEM} WHERE kind = ?1 AND retired = 0 AND owner = ?2 ORDER BY id",
+        [kind, user_id],
+    ).fetchall()
+    return [candidate(row) for row in rows]
+
+
+def get(db: Database, item_id: int) -> Candidate:
+    row = db.execute(f"{ITEM} WHERE id = ?", [item_id]).fetchone()
+    if row is None:
+        raise KeyError(f"there is no item {item_id}; it may have been deleted with its profile")
+    return candidate(row)
+
+
+def owner(db: Database, item_id: int) -> int | None:
+    """The user it belongs to; None for a shared one."""
+    row = db.execute("SELECT owner FROM items WHERE id = ?", [item_id]).fetchone()
+    if row is None:
+        raise KeyError(f"there is no item {item_id}; it may have been deleted with its profile")
+    return None if row[0] is None else int(row[0])
+
+
+def retire(db: Database, item_id: int) -> None:
+    """Never offered again; answers about it stay."""
+    if db.execute("UPDATE items SET retired = 1 WHERE id = ?", [item_id]).rowcount != 1:
+        raise KeyError(f"there is no item {item_id}; it may have been deleted with its profile")
+
+
+def candidate(row: tuple[Any, ...]) -> Candidate:
+    number, kind, digest, prompt, text, made, attributes = row
+    return Candidate(number, kind, digest, prompt, text, {**json.loads(attributes), "made": made})
+
+
+def put_embeddings(db: Database, space: str, hashes: Sequence[str], matrix: Array) -> None:
+    """matrix: (n, d) float32, finite; a vector that is there already is replaced."""
+    for digest, vector in zip(hashes, matrix, strict=True):
+        data = vector.tobytes()
+        db.execute(
+            "INSERT INTO embeddings(space, hash, vector, crc) VALUES (?, ?, ?, ?) ON CONFLICT"
+            "(space, hash) DO UPDATE SET vector = excluded.vector, crc = excluded.crc",
+            [space, digest, data, zlib.crc32(data)],
+        )
+
+
+def embeddings(db: Database, space: str, hashes: Sequence[str]) -> Array:
+    """(n, d) float32 in the order of hashes; KeyError says how many have no vector there."""
+    rows = db.execute(
+        "SELECT hash, vector, crc FROM embeddings WHERE space = ? AND hash IN"
+        " (SELECT value FROM json_each(?))",
+        [space, json.dumps(list(hashes))],
+    ).fetchall()
+    found: dict[str, bytes] = {}
+    for digest, data, crc in rows:
+        if zlib.crc32(data) != crc:
+            raise Damaged(
+                f"the vector of {digest[:12]} in space {space} is damaged; it can be "
+                "encoded again, the answers are not touched"
+            )
+        found[digest] = data
+    missing = [h for h in hashes if h not in found]
+    if missing:
+        raise KeyError(
+            f"{len(missing)} items have no vector in space {space!r} (first: "
+            f"{missing[0][:12]}); encode them and put_embeddings first"
+        )
+    if not hashes:
+        return np.zeros((0, 0), np.float32)
+    return np.stack([np.frombuffer(found[h], np.float32) for h in hashes])
+
+
+def missing_embeddings(db: Database, space: str, hashes: Sequence[str]) -> list[str]:
+    """Those hashes, in order, that have no vector in the space yet."""
+    rows = db.execute(
+        "SELECT hash FROM embeddings WHERE space = ? AND hash IN (SELECT value FROM json_each(?))",
+        [space, json.dumps(list(hashes))],
+    ).fetchall()
+    found = {row[0] for row in rows}
+    return [h for h in hashes if h not in found]

@@ -1,0 +1,210 @@
+"""The schema, as numbered steps. Append only: a released step is never edited.
+
+The answers log and the questions are the truth and are never changed; `effective`, `tops` and
+`open_questions` follow from the log and are rebuilt from it by `answers.rebuild`.
+"""
+
+from sqlite_utils import Database, Migrations
+
+APPLICATION = 0x50454E43
+steps = Migrations("penchant")
+
+FIRST = """
+CREATE TABLE users (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    password_hash TEXT,
+    created REAL NOT NULL
+) STRICT;
+
+CREATE TABLE sessions (
+    token_hash BLOB PRIMARY KEY,
+    user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+    expires REAL NOT NULL,
+    created REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sessions_user ON sessions(user_id, created);
+
+CREATE TABLE profiles (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    colour TEXT NOT NULL,
+    created REAL NOT NULL,
+    named INTEGER NOT NULL CHECK (named IN (0, 1))
+) STRICT;
+CREATE INDEX profiles_user ON profiles(user_id, id);
+
+CREATE TABLE items (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL CHECK (kind IN ('picture', 'text')),
+    hash TEXT NOT NULL CHECK (length(hash) = 64),
+    prompt TEXT NOT NULL,
+    text TEXT,
+    made TEXT NOT NULL,
+    attributes TEXT NOT NULL,
+    media INTEGER NOT NULL CHECK (media IN (0, 1)),
+    owner INTEGER REFERENCES users(id) ON DELETE CASCADE,
+    profile_id INTEGER REFERENCES profiles(id) ON DELETE SET NULL,
+    retired INTEGER NOT NULL DEFAULT 0 CHECK (retired IN (0, 1)),
+    created REAL NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX items_content ON items(kind, hash, coalesce(owner, 0));
+CREATE INDEX items_hash ON items(hash);
+CREATE INDEX items_owner ON items(owner, kind);
+CREATE INDEX items_profile ON items(profile_id);
+
+CREATE TABLE embeddings (
+    space TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    vector BLOB NOT NULL,
+    crc INTEGER NOT NULL,
+    PRIMARY KEY (space, hash)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX embeddings_hash ON embeddings(hash);
+
+CREATE TABLE questions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    profile_id INTEGER NOT NULL REFERENCES profiles(id),
+    number INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('picture', 'text')),
+    items TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    repeat_of INTEGER REFERENCES questions(id),
+    created REAL NOT NULL,
+    digest BLOB NOT NULL,
+    UNIQUE (profile_id, number)
+) STRICT;
+CREATE INDEX questions_repeat ON questions(repeat_of);
+
+CREATE TABLE shown (
+    item_id INTEGER NOT NULL REFERENCES items(id),
+    profile_id INTEGER NOT NULL REFERENCES profiles(id),
+    PRIMARY KEY (item_id, profile_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX shown_profile ON shown(profile_id);
+
+CREATE TABLE answers (
+    profile_id INTEGER NOT NULL REFERENCES profiles(id),
+    seq INTEGER NOT NULL,
+    act TEXT NOT NULL CHECK (act IN ('answer', 'undo', 'redo')),
+    kind TEXT NOT NULL CHECK (kind IN ('picture', 'text')),
+    question_id INTEGER NOT NULL REFERENCES questions(id),
+    target INTEGER CHECK ((target IS NULL) = (act = 'answer')),
+    outcome TEXT CHECK ((outcome IS NULL) = (act <> 'answer')),
+    strength REAL NOT NULL,
+    ms INTEGER,
+    source TEXT NOT NULL,
+    key TEXT NOT NULL,
+    predicted REAL,
+    note TEXT NOT NULL,
+    extra TEXT NOT NULL,
+    created REAL NOT NULL,
+    digest BLOB NOT NULL,
+    PRIMARY KEY (profile_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX answers_key ON answers(profile_id, key);
+CREATE INDEX answers_question ON answers(question_id);
+
+CREATE TABLE effective (
+    profile_id INTEGER NOT NULL REFERENCES profiles(id),
+    kind TEXT NOT NULL,
+    pos INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    question_id INTEGER NOT NULL,
+    spoken INTEGER NOT NULL,
+    floor INTEGER NOT NULL,
+    PRIMARY KEY (profile_id, kind, pos)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tops (
+    profile_id INTEGER NOT NULL REFERENCES profiles(id),
+    kind TEXT NOT NULL,
+    depth INTEGER NOT NULL,
+    tail INTEGER NOT NULL CHECK (tail >= depth),
+    PRIMARY KEY (profile_id, kind)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE open_questions (
+    profile_id INTEGER NOT NULL REFERENCES profiles(id),
+    kind TEXT NOT NULL,
+    form TEXT NOT NULL,
+    offered INTEGER NOT NULL,
+    question_id INTEGER NOT NULL,
+    PRIMARY KEY (profile_id, kind, form, offered, question_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE versions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    profile_id INTEGER NOT NULL REFERENCES profiles(id),
+    kind TEXT NOT NULL,
+    method TEXT NOT NULL,
+    space TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    created REAL NOT NULL,
+    note TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    state BLOB NOT NULL
+) STRICT;
+CREATE INDEX versions_of ON versions(profile_id, kind, method, space, seq);
+
+CREATE TABLE generations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    profile_id INTEGER NOT NULL REFERENCES profiles(id),
+    kind TEXT NOT NULL,
+    prompt TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    strength REAL NOT NULL,
+    request TEXT NOT NULL,
+    results TEXT NOT NULL,
+    created REAL NOT NULL
+) STRICT;
+CREATE INDEX generations_profile ON generations(profile_id, id);
+
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+    profile_id INTEGER REFERENCES profiles(id),
+    what TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN
+        ('queued', 'running', 'paused', 'done', 'failed', 'stopped', 'interrupted')),
+    request TEXT NOT NULL,
+    progress TEXT NOT NULL,
+    error TEXT NOT NULL,
+    created REAL NOT NULL,
+    changed REAL NOT NULL
+) STRICT;
+CREATE INDEX jobs_user ON jobs(user_id, id);
+CREATE INDEX jobs_profile ON jobs(profile_id);
+
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id INTEGER REFERENCES users(id) ON DELETE CASCADE,
+    profile_id INTEGER REFERENCES profiles(id),
+    what TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    created REAL NOT NULL
+) STRICT;
+CREATE INDEX events_user ON events(user_id, id);
+CREATE INDEX events_profile ON events(profile_id);
+
+CREATE TABLE deletions (profile_id INTEGER PRIMARY KEY) STRICT;
+
+CREATE TRIGGER answers_stay BEFORE UPDATE ON answers
+BEGIN SELECT raise(ABORT, 'answers are never changed; write an undo'); END;
+CREATE TRIGGER answers_kept BEFORE DELETE ON answers
+WHEN NOT EXISTS (SELECT 1 FROM deletions WHERE profile_id = OLD.profile_id)
+BEGIN SELECT raise(ABORT, 'answers go only with their whole profile'); END;
+CREATE TRIGGER questions_stay BEFORE UPDATE ON questions
+BEGIN SELECT raise(ABORT, 'questions are fixed before display'); END;
+CREATE TRIGGER questions_kept BEFORE DELETE ON questions
+WHEN NOT EXISTS (SELECT 1 FROM deletions WHERE profile_id = OLD.profile_id)
+BEGIN SELECT raise(ABORT, 'questions go only with their whole profile'); END;
+"""
+
+
+@steps()
+def m001_first(db: Database) -> None:
+    """Everything of the first release."""
+    db.executescript(FIRST)

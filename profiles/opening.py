@@ -1,0 +1,177 @@
+"""Opening the data folder: the lock, the checks, a backup before every migration."""
+
+import sqlite3
+import time
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from sqlite_utils import Database
+
+from profiles.disk import atomic_file, private_file, private_folder
+from profiles.errors import Busy, Damaged, TooNew, Unwritable
+from profiles.migrations import APPLICATION, steps
+
+FILE, LOCK, BACKUPS, MEDIA = "penchant.db", "penchant.lock", "backups", "media"
+KEPT_BACKUPS = 10
+
+
+def lock_folder(folder: Path) -> FileLock:
+    """Make the folder private and hold it; Busy when another process does."""
+    private_folder(folder)
+    lock = FileLock(folder / LOCK, mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise Busy(
+            f"another Penchant is using {folder}; close that one (its page or its terminal), or "
+            "start this one on another folder with --data-dir"
+        ) from None
+    return lock
+
+
+def open_checked(folder: Path) -> Database:
+    """The read-write connection to an intact file of this version. Call in the writer's thread."""
+    path = folder / FILE
+    fresh = not path.exists() or path.stat().st_size == 0
+    private_file(path)
+    db: Database | None = None
+    try:
+        db = connect(path)
+        if not fresh:
+            _check(db, folder)
+        _migrate(db, folder, fresh)
+        _same_schema(db, folder)
+        return db
+    except sqlite3.OperationalError as wrong:
+        if db is not None:
+            db.close()
+        raise Unwritable(
+            f"{path} cannot be opened ({wrong}); check the folder and the room on the disk"
+        ) from wrong
+    except sqlite3.DatabaseError as wrong:
+        if db is not None:
+            db.close()
+        raise Damaged(_damaged(folder, str(wrong))) from wrong
+    except (Damaged, TooNew):
+        if db is not None:
+            db.close()
+        raise
+
+
+def connect(path: Path) -> Database:
+    """A read-write connection with every guard on; transactions are begun by hand."""
+    conn = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+    db = Database(conn, execute_plugins=False)
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "fullfsync=ON",
+        "checkpoint_fullfsync=ON",
+        "foreign_keys=ON",
+        "trusted_schema=OFF",
+        "secure_delete=ON",
+        "cell_size_check=ON",
+        "mmap_size=0",
+        "wal_autocheckpoint=4000",
+        "journal_size_limit=67108864",
+    ):
+        conn.execute(f"PRAGMA {pragma}").fetchall()
+    return db
+
+
+def backup_from(db: Database, folder: Path, reason: str, to: Path | None = None) -> Path:
+    """Copy the whole database through SQLite's backup API; the copy is checked and durable.
+
+    Without `to` it goes to backups/ and only the newest ten there are kept.
+    """
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 10**9:09d}-{reason}.db"
+    target = to if to is not None else private_folder(folder / BACKUPS) / name
+
+    def fill(temporary: Path) -> None:
+        copy = sqlite3.connect(temporary, isolation_level=None)
+        try:
+            db.conn.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE").fetchall()
+            found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
+        finally:
+            copy.close()
+        if found != "ok":
+            raise Damaged(_damaged(folder, f"the copy is not intact: {found}"))
+
+    atomic_file(target, fill)
+    for old in backups(folder)[KEPT_BACKUPS:]:
+        if old != target:
+            old.unlink()
+    return target
+
+
+def backups(folder: Path) -> list[Path]:
+    """Backups in backups/, newest first."""
+    return sorted((folder / BACKUPS).glob("*.db"), reverse=True)
+
+
+def _check(db: Database, folder: Path) -> None:
+    mark = db.conn.execute("PRAGMA application_id").fetchone()[0]
+    tables = db.conn.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if mark != APPLICATION and tables:
+        raise Damaged(_damaged(folder, "it is not a Penchant database"))
+    found = db.conn.execute("PRAGMA quick_check(3)").fetchall()
+    if found != [("ok",)]:
+        raise Damaged(_damaged(folder, "; ".join(str(row[0]) for row in found)))
+    unknown = {step.name for step in steps.applied(db)} - _known()
+    if unknown:
+        raise TooNew(
+            f"{folder / FILE} was written by a newer Penchant (step {sorted(unknown)[-1]}); update "
+            "this one, or start it on another folder with --data-dir"
+        )
+
+
+def _migrate(db: Database, folder: Path, fresh: bool) -> None:
+    if not steps.pending(db):
+        return
+    if not fresh and db.conn.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        backup_from(db, folder, "before-update")
+    db.conn.execute(f"PRAGMA application_id={APPLICATION}")
+    steps.apply(db)
+
+
+def _known() -> set[str]:
+    empty = Database(memory=True, execute_plugins=False)
+    try:
+        return {step.name for step in steps.pending(empty)}
+    finally:
+        empty.close()
+
+
+def _same_schema(db: Database, folder: Path) -> None:
+    """A file with tables, triggers or views that we did not make is not opened."""
+    model = Database(memory=True, execute_plugins=False)
+    try:
+        steps.apply(model)
+        if _schema(model) != _schema(db):
+            raise Damaged(_damaged(folder, "its tables were changed by another program"))
+    finally:
+        model.close()
+
+
+def _schema(db: Database) -> set[tuple[str, str, str]]:
+    return set(
+        db.conn.execute(
+            "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+            " AND name NOT LIKE 'sqlite_%' AND tbl_name NOT LIKE '\\_sqlite\\_%' ESCAPE '\\'"
+        ).fetchall()
+    )
+
+
+def _damaged(folder: Path, what: str) -> str:
+    found = backups(folder)
+    file = folder / FILE
+    if not found:
+        return (
+            f"{file} is damaged ({what}) and there is no backup; move it away to start empty, "
+            "or start on another folder with --data-dir"
+        )
+    return (
+        f"{file} is damaged ({what}); to go back to the newest backup, move {FILE}, {FILE}-wal "
+        f"and {FILE}-shm away and copy {found[0]} to {file}"
+    )

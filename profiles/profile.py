@@ -1,0 +1,26 @@
+"""Profile and User: whose taste."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One person's taste for one purpose. `created` is in seconds since 1970, UTC."""
+
+    id: int
+    user_id: int
+    name: str = ""
+    purpose: str = ""
+    colour: str = ""
+    created: float = 0.0
+    named: bool = False
+
+
+@dataclass(frozen=True)
+class User:
+    """Someone who can log in; the local user has an empty name and no password."""
+
+    id: int
+    name: str
+    password_hash: str | None
+    created: float
