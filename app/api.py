@@ -1,0 +1,312 @@
+"""Versioned HTTP routes over the Studio: /api/v1. The page talks to nothing else.
+
+Handlers are thin: who asks, what is asked, one verb of the Studio. Every one authorises through
+`caller`, and every Studio verb checks that what it touches belongs to that caller.
+"""
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.accounts import COOKIE, LASTS, Accounts, LoginRefused
+from app.studio import Studio
+from app.wire import Bad, Missing
+from profiles.errors import Conflict, Unwritable
+
+Medium = Literal["picture", "text"]
+Form = Literal["grid", "pair"]
+Key = Annotated[str, Field(min_length=8, max_length=80, pattern=r"^[A-Za-z0-9_.:-]+$")]
+Id = Annotated[int, Field(ge=1, le=2**53)]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class NewProfile(Strict):
+    name: str = Field("", max_length=80)
+    purpose: str = Field("", max_length=200)
+
+
+class ProfileChange(Strict):
+    name: str | None = Field(None, min_length=1, max_length=80)
+    purpose: str | None = Field(None, max_length=200)
+    colour: str | None = Field(None, pattern=r"^#[0-9a-fA-F]{6}$")
+
+
+class AnswerIn(Strict):
+    question_id: Id
+    outcome: Any
+    strength: float = Field(1.0, ge=0.25, le=4.0)
+    ms: int | None = Field(None, ge=0, le=24 * 3600 * 1000)
+    idempotency_key: Key
+    source: str = Field("choose", max_length=20, pattern=r"^[a-z_]+$")
+
+
+class StepIn(Strict):
+    medium: Medium
+    idempotency_key: Key
+
+
+class GenerateIn(Strict):
+    medium: Medium
+    prompt: str = Field(min_length=1, max_length=2000)
+    n: int = Field(4, ge=1, le=8)
+    strength: float = Field(1.0, ge=0.0, le=1.0)
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    depth: Literal["instant", "steered"] | None = None
+    max_tokens: int = Field(80, ge=8, le=400)
+
+
+class LikeIn(Strict):
+    generation: Id
+    side: Literal["plain", "personal"]
+    index: int = Field(ge=0, le=64)
+    liked: bool
+    idempotency_key: Key
+
+
+class TextsIn(Strict):
+    texts: list[Annotated[str, Field(min_length=1, max_length=8000)]] = Field(
+        min_length=1, max_length=50
+    )
+    prompt: str = Field("", max_length=2000)
+
+
+class RestoreIn(Strict):
+    version: Id
+
+
+class LoginIn(Strict):
+    name: str = Field(max_length=80)
+    password: str = Field(max_length=200)
+
+
+def caller(request: Request) -> int:
+    """The user id that the Gate attached. Without one nothing is answered."""
+    user: int | None = getattr(request.state, "user", None)
+    if user is None:
+        raise HTTPException(401, "log in first: open /login, or POST /api/v1/login")
+    return user
+
+
+User = Annotated[int, Depends(caller)]
+
+
+def routes(studio: Studio, accounts: Accounts) -> APIRouter:
+    """All routes of /api/v1 over one Studio."""
+    router = APIRouter(prefix="/api/v1")
+    _about(router, studio, accounts)
+    _profiles(router, studio)
+    _answers(router, studio)
+    _making(router, studio)
+    _carrying(router, studio)
+    return router
+
+
+def _about(router: APIRouter, studio: Studio, accounts: Accounts) -> None:
+    @router.get("/health")
+    def health() -> dict[str, Any]:
+        return studio.health()
+
+    @router.get("/system")
+    def system(user: User) -> dict[str, Any]:
+        return {**studio.system(), "user": accounts.name(user), "login": accounts.required}
+
+    @router.post("/login")
+    def login(given: LoginIn, request: Request) -> Response:
+        if not accounts.required:
+            raise HTTPException(409, "this studio needs no login; it was started without --auth")
+        try:
+            token = accounts.login(given.name, given.password)
+        except LoginRefused as refused:
+            raise HTTPException(401, str(refused)) from None
+        reply = JSONResponse({"ok": True})
+        secure = request.url.scheme == "https"
+        reply.set_cookie(
+            COOKIE, token, max_age=LASTS, httponly=True, samesite="strict", secure=secure
+        )
+        return reply
+
+    @router.post("/logout")
+    def logout(request: Request, user: User) -> Response:
+        accounts.logout(request.cookies.get(COOKIE, ""))
+        reply = JSONResponse({"ok": True})
+        reply.delete_cookie(COOKIE)
+        return reply
+
+
+def _profiles(router: APIRouter, studio: Studio) -> None:
+    @router.get("/profiles")
+    def profiles(user: User) -> dict[str, Any]:
+        return {"profiles": studio.profiles(user)}
+
+    @router.post("/profiles", status_code=201)
+    def new_profile(given: NewProfile, user: User) -> dict[str, Any]:
+        return studio.new_profile(user, given.name, given.purpose)
+
+    @router.get("/profiles/{profile}")
+    def profile(profile: int, user: User) -> dict[str, Any]:
+        return studio.profile(user, profile)
+
+    @router.patch("/profiles/{profile}")
+    def change(profile: int, given: ProfileChange, user: User) -> dict[str, Any]:
+        return studio.change_profile(user, profile, given.model_dump(exclude_none=True))
+
+    @router.delete("/profiles/{profile}")
+    def delete(profile: int, user: User) -> dict[str, Any]:
+        return studio.delete_profile(user, profile)
+
+    @router.get("/profiles/{profile}/belief")
+    def belief(profile: int, user: User, medium: Medium = "picture") -> dict[str, Any]:
+        return studio.belief(user, profile, medium)
+
+    @router.post("/profiles/{profile}/restore")
+    def restore(profile: int, given: RestoreIn, user: User) -> dict[str, Any]:
+        return studio.restore(user, profile, given.version)
+
+    @router.get("/profiles/{profile}/events")
+    async def events(profile: int, request: Request, user: User) -> Response:
+        studio.profile(user, profile)
+
+        async def stream() -> AsyncIterator[str]:
+            last = None
+            while not await request.is_disconnected():
+                state = json.dumps(studio.pulse(profile))
+                yield f"event: progress\ndata: {state}\n\n" if state != last else ": still here\n\n"
+                last = state
+                await asyncio.to_thread(studio.wait_change, profile, 10.0)
+
+        return StreamingResponse(stream(), media_type="text/event-stream")
+
+
+def _answers(router: APIRouter, studio: Studio) -> None:
+    @router.get("/profiles/{profile}/question")
+    def question(
+        profile: int, user: User, medium: Medium = "picture", kind: Form | None = None
+    ) -> dict[str, Any]:
+        return studio.question(user, profile, medium, kind)
+
+    @router.post("/answers")
+    def answer(given: AnswerIn, user: User) -> dict[str, Any]:
+        return studio.answer(
+            user,
+            given.question_id,
+            given.outcome,
+            key=given.idempotency_key,
+            strength=given.strength,
+            ms=given.ms,
+            source=given.source,
+        )
+
+    @router.post("/profiles/{profile}/undo")
+    def undo(profile: int, given: StepIn, user: User) -> dict[str, Any]:
+        return studio.undo(user, profile, given.medium, given.idempotency_key)
+
+    @router.post("/profiles/{profile}/redo")
+    def redo(profile: int, given: StepIn, user: User) -> dict[str, Any]:
+        return studio.redo(user, profile, given.medium, given.idempotency_key)
+
+    @router.post("/profiles/{profile}/like")
+    def like(profile: int, given: LikeIn, user: User) -> dict[str, Any]:
+        return studio.like(
+            user,
+            profile,
+            (given.generation, given.side, given.index),
+            given.liked,
+            given.idempotency_key,
+        )
+
+
+def _making(router: APIRouter, studio: Studio) -> None:
+    @router.post("/profiles/{profile}/generate")
+    async def generate(profile: int, given: GenerateIn, user: User) -> Response:
+        await asyncio.to_thread(studio.profile, user, profile)
+        stop = threading.Event()
+        lines = studio.generate(user, profile, given.model_dump(), stop.is_set)
+        return StreamingResponse(_stream(lines, stop), media_type="application/x-ndjson")
+
+    @router.post("/profiles/{profile}/items", status_code=201)
+    async def add_items(profile: int, request: Request, user: User) -> dict[str, Any]:
+        kind = request.headers.get("content-type", "").split(";")[0].strip()
+        if kind == "application/json":
+            try:
+                given = TextsIn.model_validate(await request.json())
+            except ValueError as wrong:
+                raise HTTPException(422, f"send {{'texts': [...]}}: {wrong}") from None
+            return await asyncio.to_thread(
+                studio.add_texts, user, profile, given.texts, given.prompt
+            )
+        if kind != "multipart/form-data":
+            raise HTTPException(415, "send pictures as multipart/form-data or texts as JSON")
+        form = await request.form(max_files=50, max_fields=10)
+        files = [v for v in form.getlist("files") if not isinstance(v, str)]
+        blobs = [(f.filename or "picture", await f.read()) for f in files]
+        if not blobs:
+            raise HTTPException(422, "no files came along; send them in the field 'files'")
+        return await asyncio.to_thread(studio.add_pictures, user, profile, blobs)
+
+    @router.get("/media/{item}")
+    def media(item: int, user: User) -> Response:
+        body, kind = studio.media(user, item)
+        cache = {"cache-control": "private, max-age=31536000, immutable"}
+        return Response(body, media_type=kind, headers=cache)
+
+
+def _carrying(router: APIRouter, studio: Studio) -> None:
+    @router.get("/profiles/{profile}/export")
+    def export(
+        profile: int,
+        user: User,
+        what: Literal["bundle", "answers"] = "bundle",
+        format: Annotated[Literal["jsonl", "csv"], Query()] = "jsonl",
+    ) -> Response:
+        body, name, kind = studio.export(user, profile, what, format)
+        headers = {"content-disposition": f'attachment; filename="{name}"'}
+        return Response(body, media_type=kind, headers=headers)
+
+    @router.post("/import", status_code=201)
+    async def import_bundle(request: Request, user: User) -> dict[str, Any]:
+        return await asyncio.to_thread(studio.import_bundle, user, await request.body())
+
+
+async def _stream(lines: Iterator[dict[str, Any]], stop: threading.Event) -> AsyncIterator[str]:
+    """NDJSON from a blocking iterator; when the reader leaves, the iterator is told to stop."""
+    queue: asyncio.Queue[str | None] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def put(line: str | None) -> None:
+        loop.call_soon_threadsafe(queue.put_nowait, line)
+
+    def pump() -> None:
+        try:
+            for line in lines:
+                put(json.dumps(line) + "\n")
+        finally:
+            put(None)
+
+    work = loop.run_in_executor(None, pump)
+    try:
+        while (line := await queue.get()) is not None:
+            yield line
+        await work
+    finally:
+        stop.set()
+
+
+def handlers() -> dict[Any, Callable[..., Any]]:
+    """Errors of the Studio as JSON that names the cure."""
+
+    def reply(status: int) -> Callable[[Request, Any], JSONResponse]:
+        def handle(_: Request, wrong: Any) -> JSONResponse:
+            return JSONResponse({"error": str(wrong)}, status)
+
+        return handle
+
+    return {Missing: reply(404), Bad: reply(422), Conflict: reply(409), Unwritable: reply(507)}

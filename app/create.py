@@ -1,0 +1,151 @@
+"""Create: a prompt becomes plain and personal results on the same seed, and likes become answers.
+
+Works on a Studio; knows neither SQL nor HTTP. Every line it yields is ready for JSON.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from app.making import Taste, Unavailable
+from app.shelves import CAPTION_ENCODER, captions
+from app.wire import Bad, Missing
+from engine.data import Kind, Outcome, Question, Request, Sample
+
+if TYPE_CHECKING:
+    from app.studio import Studio
+
+COLLECTION = "from the collection"
+
+
+def create(
+    studio: "Studio",
+    user: int,
+    profile: int,
+    wanted: dict[str, Any],
+    cancelled: Callable[[], bool],
+) -> Iterator[dict[str, Any]]:
+    """NDJSON lines: start, piece*, sample*, note*, done; or error."""
+    kind: Kind = wanted["medium"]
+    request = Request(
+        prompt=wanted["prompt"],
+        n=wanted["n"],
+        seed=wanted["seed"],
+        max_tokens=wanted["max_tokens"],
+        cancelled=cancelled,
+    )
+    taste = _taste(studio, profile, kind)
+    yield {
+        "type": "start",
+        "medium": kind,
+        "seed": request.seed,
+        "personal": taste.answers > 0,
+        "depth": wanted["depth"] or ("instant" if kind == "picture" else "steered"),
+        "label": COLLECTION if kind == "picture" else studio.maker.lm_name(),
+    }
+    if not taste.answers:
+        yield {"type": "note", "text": "Not personalised yet: five picks change that."}
+    results: list[dict[str, Any]] = []
+    try:
+        make = _pictures if kind == "picture" else _words
+        for side, sample in make(studio, user, request, taste, wanted):
+            line = _line(studio, side, sample)
+            if line["type"] == "sample":
+                results.append(line)
+            yield line
+    except Unavailable as missing:
+        yield {"type": "error", "error": str(missing)}
+        return
+    if cancelled():
+        return
+    made = studio.store.add_generation(
+        profile, kind, request.prompt, request.seed, wanted["strength"], wanted, results
+    )
+    yield {"type": "done", "generation": made}
+
+
+def _taste(studio: "Studio", profile: int, kind: Kind) -> Taste:
+    mind = studio.minds.seat(profile, kind).mind
+    with mind.lock:
+        belief, features = mind.belief, mind.shelf.features
+        return Taste(features, belief.believe, (profile, mind.seq), mind.answers)
+
+
+def _pictures(
+    studio: "Studio", user: int, request: Request, taste: Taste, wanted: dict[str, Any]
+) -> Iterator[tuple[str, Sample]]:
+    from engine.backbones.pool import PoolBackbone
+
+    backbone = PoolBackbone(
+        kind="picture",
+        items=taste.features.ids,
+        captions=captions(studio.store, studio.shelves, user),
+        features=taste.features,
+        encode=lambda texts: studio.maker.encode(CAPTION_ENCODER, texts),
+    )
+    yield from studio.maker.pictures(backbone, request, taste, wanted["strength"])
+
+
+def _words(
+    studio: "Studio", user: int, request: Request, taste: Taste, wanted: dict[str, Any]
+) -> Iterator[tuple[str, Sample]]:
+    pool = studio.shelves.pool("text")
+    yield from studio.maker.words(request, taste, wanted["strength"], wanted["depth"], pool)
+
+
+def _line(studio: "Studio", side: str, sample: Sample) -> dict[str, Any]:
+    line: dict[str, Any] = {
+        "type": "sample" if sample.done else "piece",
+        "side": side,
+        "index": sample.index,
+    }
+    if not sample.done:
+        return {**line, "delta": sample.delta}
+    if sample.item is not None:
+        line["item"] = studio.item_json(sample.item, sample.score, sample.std)
+    else:
+        line["text"] = sample.text
+    if sample.score is not None:
+        line |= {"score": round(sample.score, 4), "std": round(sample.std or 0.0, 4)}
+    return {**line, "label": sample.label}
+
+
+def as_question(
+    studio: "Studio", user: int, profile: int, which: tuple[int, str, int], liked: bool
+) -> tuple[Question, Outcome]:
+    """A like: the result is picked out of all shown. A dislike: its twin is picked over it."""
+    number, side, index = which
+    made = studio.generation(profile, number)
+    shown = {(r["side"], r["index"]): r for r in made["results"]}
+    if (side, index) not in shown:
+        raise Missing(f"generation {number} has no {side} result {index}")
+    ids = _ids(studio, (user, profile), made["prompt"], shown)
+    me = ids[side, index]
+    if liked:
+        others = [i for i in dict.fromkeys(ids.values()) if i != me]
+        items, picked = (me, *others), me
+    else:
+        twin = ids.get(("plain" if side == "personal" else "personal", index))
+        rest = [i for i in ids.values() if i != me]
+        other = twin if twin not in (None, me) else (rest[0] if rest else None)
+        if other is None:
+            raise Bad("there is nothing else on the page to compare it with")
+        items, picked = (me, other), other
+    if len(items) < 2:
+        raise Bad("there is nothing else on the page to compare it with")
+    asked = studio.store.add_question(profile, made["kind"], items, "like")
+    return asked, Outcome(picks=(picked,))
+
+
+def _ids(
+    studio: "Studio", who: tuple[int, int], prompt: str, shown: dict[tuple[str, int], Any]
+) -> dict[tuple[str, int], int]:
+    """Item ids of all results; generated texts become items when they are first judged."""
+    pictures = {k: r["item"]["id"] for k, r in shown.items() if "item" in r}
+    texts: Sequence[tuple[tuple[str, int], str]] = [
+        (k, r["text"]) for k, r in shown.items() if r.get("text", "").strip()
+    ]
+    if not texts:
+        return pictures
+    distinct = list(dict.fromkeys(t.strip() for _, t in texts))
+    found = dict(zip(distinct, studio.add_results(*who, distinct, prompt), strict=True))
+    return {**pictures, **{k: found[t.strip()] for k, t in texts}}

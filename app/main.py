@@ -1,0 +1,123 @@
+"""The ASGI application: our routes first, then the card's files, then Gradio at the root."""
+
+import asyncio
+import logging
+import threading
+import time
+import webbrowser
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
+
+from app.accounts import Accounts
+from app.api import handlers, routes
+from app.security import Gate
+from app.studio import Studio
+
+HERE = Path(__file__).parent
+log = logging.getLogger("penchant")
+
+
+def build(studio: Studio, accounts: Accounts, options: Any = None) -> FastAPI:
+    """The inner application without the Gate: health answers before Gradio is imported."""
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        if options is not None:
+            threading.Thread(target=_mount, args=(app, options), daemon=True).start()
+        yield
+        await asyncio.to_thread(studio.close)
+
+    app = FastAPI(
+        title="Penchant",
+        version=studio.version,
+        lifespan=life,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
+    app.include_router(routes(studio, accounts))
+    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+
+    @app.get("/login", include_in_schema=False)
+    def login() -> FileResponse:
+        return FileResponse(HERE / "static" / "login.html")
+
+    for kind, handle in handlers().items():
+        app.add_exception_handler(kind, handle)
+    app.add_exception_handler(HTTPException, _refused)  # type: ignore[arg-type]
+    app.add_exception_handler(RequestValidationError, _malformed)  # type: ignore[arg-type]
+    app.add_exception_handler(Exception, _broken)
+    return app
+
+
+def _refused(_: Request, wrong: HTTPException) -> JSONResponse:
+    return JSONResponse({"error": str(wrong.detail)}, wrong.status_code)
+
+
+def _malformed(_: Request, wrong: RequestValidationError) -> JSONResponse:
+    first = wrong.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part != "body")
+    return JSONResponse({"error": f"{where or 'the request'}: {first['msg']}"}, 422)
+
+
+def _broken(_: Request, wrong: Exception) -> JSONResponse:
+    log.error("unexpected error", exc_info=wrong)
+    text = "something broke inside the studio; the log of the terminal says more"
+    return JSONResponse({"error": text}, 500)
+
+
+def _mount(app: FastAPI, options: Any) -> None:
+    """Gradio takes seconds to import; the API answers meanwhile."""
+    import gradio as gr
+
+    from app.page import build_page
+
+    started = time.monotonic()
+    page, settings = build_page(
+        options.offline, "auto" if options.theme == "system" else options.theme
+    )
+    gr.mount_gradio_app(app, page, path="/", **settings)
+    log.info("page ready after %.1f s", time.monotonic() - started)
+
+
+def make(options: Any) -> tuple[Gate, Studio]:
+    """Everything from the flags: the Studio, the accounts and the guarded application."""
+    studio = Studio.open(
+        Path(options.data_dir), models=Path(options.models_dir), lm=options.lm, cpu=options.cpu
+    )
+    accounts = Accounts(studio.store, options.auth)
+    beyond = options.host not in ("127.0.0.1", "localhost", "::1")
+    return Gate(build(studio, accounts, options), accounts, beyond), studio
+
+
+def serve(options: Any) -> None:
+    """Run until interrupted."""
+    import uvicorn
+
+    gate, _ = make(options)
+    address = f"http://{options.host}:{options.port}"
+    if options.browser:
+        threading.Thread(target=_open, args=(address,), daemon=True).start()
+    uvicorn.run(
+        gate,
+        host=options.host,
+        port=options.port,
+        log_level="warning",
+        root_path=options.root_path or "",
+        ssl_keyfile=options.tls_keyfile,
+        ssl_certfile=options.tls_certfile,
+        timeout_graceful_shutdown=5,
+        server_header=False,
+    )
+
+
+def _open(address: str) -> None:
+    time.sleep(1.0)
+    webbrowser.open(address)

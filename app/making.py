@@ -1,0 +1,138 @@
+"""Making things: backbones loaded when first needed, one generation slot, personal beside plain.
+
+Everything here is the engine's; the Studio brings the belief and stores what was made.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.data import Array, Features, Kind, Request, Sample
+
+DRAFTS = 8
+MODEL = "SmolLM2-135M-Instruct"
+CAPTIONS = "minilm-l6"
+log = logging.getLogger("penchant")
+
+
+class Unavailable(RuntimeError):
+    """A model that is needed is not there; the message names the cure."""
+
+
+@dataclass(frozen=True)
+class Taste:
+    """What generation needs of a belief: `score(features) -> (mean, std)` and who it is for."""
+
+    features: Features
+    score: Callable[[Array], tuple[Array, Array]]
+    key: tuple[int, int]
+    answers: int = 0
+
+
+class Maker:
+    """Loads lazily, keeps loaded, serves one generation at a time."""
+
+    def __init__(self, models: Path, lm: str | None = None, cpu: bool = False) -> None:
+        self.models, self.lm, self.cpu = models, lm, cpu
+        self._loading = threading.RLock()
+        self._slot = threading.Lock()
+        self._parts: dict[str, Any] = {}
+        self._warming: set[str] = set()
+        self._vectors: dict[tuple[int, int], tuple[Any, float]] = {}
+
+    def part(self, name: str, load: Callable[[], Any]) -> Any:
+        """A loaded thing by name; loaded once, under a lock."""
+        with self._loading:
+            if name not in self._parts:
+                self._parts[name] = load()
+            return self._parts[name]
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """The one generation slot of this machine."""
+        with self._slot:
+            yield
+
+    def encode(self, encoder: str, inputs: Sequence[Any]) -> Array:
+        """(n, d) features by an encoder of the table, loaded on first use."""
+        from engine.encoders import ENCODERS
+
+        found = self.part(encoder, lambda: ENCODERS[encoder].load()())
+        return np.asarray(found.encode(list(inputs)), np.float32)
+
+    def warm(self, kind: Kind) -> None:
+        """Load what the first result will need while the person looks at questions."""
+        name = CAPTIONS if kind == "picture" else "lm"
+        if name in self._parts or name in self._warming:
+            return
+        self._warming.add(name)
+        load = (lambda: self.encode(CAPTIONS, ["warm"])) if kind == "picture" else self.words_ready
+        threading.Thread(target=self._quietly, args=(load,), daemon=True).start()
+
+    def _quietly(self, load: Callable[[], Any]) -> None:
+        try:
+            load()
+        except (Unavailable, OSError) as wrong:
+            # Whoever makes something meets the same error with its cure; here it is only early.
+            log.info("not warmed: %s", wrong)
+
+    def busy(self) -> bool:
+        return self._slot.locked()
+
+    def lm_name(self) -> str:
+        return Path(self.lm).name if self.lm else MODEL
+
+    def about(self) -> dict[str, Any]:
+        """Device, the reason for it, and which models are in place."""
+        from engine.device import likely
+
+        device = likely(self.cpu)
+        place = Path(self.lm) if self.lm else self.models / MODEL
+        return {
+            "device": device.name,
+            "reason": device.reason,
+            "models": [
+                {"name": self.lm_name(), "ready": place.exists(), "loaded": "lm" in self._parts}
+            ],
+        }
+
+    def language_model(self) -> Any:
+        """The causal language model; Unavailable says how to get one."""
+        return self.part("lm", self._load_lm)
+
+    def _load_lm(self) -> Any:
+        from engine.backbones.causal_lm import CausalLM
+
+        where = self.lm or str(self.models / MODEL)
+        if not self.lm and not (self.models / MODEL / "manifest.json").exists():
+            raise Unavailable(
+                "the language model is not in place; run `python3 launch.py` once, or point "
+                "--lm at a folder that holds a causal language model"
+            )
+        return CausalLM.load(where)
+
+    def pictures(
+        self, backbone: Any, request: Request, taste: Taste, strength: float
+    ) -> Iterator[tuple[str, Sample]]:
+        """Plain and personal results from the collection on the same seed."""
+        from engine.steering.rerank import rerank
+
+        with self.slot():
+            for sample in backbone.generate(request):
+                yield "plain", self._scored(sample, taste)
+            with rerank(backbone, lambda rows: taste.score(rows), strength):
+                for sample in backbone.generate(request):
+                    yield "personal", self._scored(sample, taste)
+
+    @staticmethod
+    def _scored(sample: Sample, taste: Taste) -> Sample:
+        if sample.item is None:
+            return sample
+        mean, std = taste.score(taste.features.of([sample.item]))
+        return replace(sample, score=float(mean[0]), std=float(std[0]))

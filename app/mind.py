@@ -1,0 +1,166 @@
+"""What the studio believes about one person and one medium: ask, learn, count.
+
+Nothing here knows the database: the Studio hands in comparisons and features, and stores what
+comes back. Every cost on the click path is independent of how many answers came before.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.data import Comparison, Features, Kind, Outcome, Question
+from engine.preference import PREFERENCE
+from engine.prequential import Tally
+from engine.queries import QUERIES
+
+GRID = {"picture": 9, "text": 3}
+ENOUGH_PICKS = 3
+REPEAT_EVERY = 12
+RANDOM_EVERY = 6
+RECENT = 24
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What can be asked about: features in the taste space, and groups that hold something fixed.
+
+    `groups` are row numbers of one concept (pictures) or one task (words), at least two each;
+    `roam` those that may be asked about at all. `prior` is the engine's Prior of that space.
+    """
+
+    kind: Kind
+    features: Features
+    groups: tuple[NDArray[np.int64], ...]
+    roam: NDArray[np.int64]
+    prior: Any
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A question before it has an id."""
+
+    items: tuple[int, ...]
+    rule: str
+    repeat_of: int | None = None
+
+
+@dataclass
+class Mind:
+    """One belief with its running counts. Use it under `lock`."""
+
+    profile: int
+    shelf: Shelf
+    belief: Any
+    seq: int = 0
+    answers: int = 0
+    picks: int = 0
+    asked: int = 0
+    rule: str | None = None
+    honest: Tally = field(default_factory=Tally)
+    every: Tally = field(default_factory=Tally)
+    agreed: int = 0
+    repeats: int = 0
+    curve: list[tuple[int, int, int]] = field(default_factory=list)
+    pairs: deque[Comparison] = field(default_factory=lambda: deque(maxlen=RECENT))
+    waiting: dict[int, Comparison] = field(default_factory=dict)
+    recent: deque[tuple[int, ...]] = field(default_factory=lambda: deque(maxlen=RECENT))
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    @classmethod
+    def blank(cls, profile: int, shelf: Shelf, method: str = "bradley_terry") -> "Mind":
+        return cls(profile, shelf, PREFERENCE[method].load().blank(shelf.prior))
+
+    def form(self) -> str:
+        """Grids until there are enough picks, pairs after."""
+        return "grid" if self.answers < 2 and self.picks < 2 * ENOUGH_PICKS else "pair"
+
+    def plan(self, form: str | None = None) -> Plan:
+        """The next question, by the person's own posterior; the same state asks the same."""
+        form = form or self.form()
+        n, self.asked = self.asked, self.asked + 1
+        if form == "pair" and n % REPEAT_EVERY == REPEAT_EVERY - 1 and self.pairs:
+            old = self.pairs.popleft()
+            self.waiting[old.question.id] = old
+            return Plan(old.question.items[::-1], "repeat", old.question.id)
+        rng = np.random.default_rng([self.profile, n, self.seq])
+        rule = self.rule or ("uniform" if n % RANDOM_EVERY == RANDOM_EVERY - 1 else "d_optimal")
+        held = self.shelf.kind == "text" or n % 2 == 1
+        rows = QUERIES[rule].load()(
+            self.belief,
+            self.shelf.features,
+            2 if form == "pair" else GRID[self.shelf.kind],
+            rng,
+            groups=self.shelf.groups if held else (self.shelf.roam,),
+            recent=tuple(self.recent),
+        )
+        shown = tuple(int(i) for i in self.shelf.features.ids[rng.permutation(rows)])
+        self.recent.append(shown)
+        return Plan(shown, rule)
+
+    def knows(self, question: Question) -> bool:
+        """False when an item of the question has left the shelf since it was shown."""
+        return all(i in self.shelf.features for i in question.items)
+
+    def predict(self, question: Question, outcome: Outcome) -> float | None:
+        """Probability of this outcome before it is learnt from; None where there is nothing to say."""
+        if outcome.word or not self.knows(question):
+            return None
+        return float(self.belief.predict(question, outcome, self.shelf.features))
+
+    def learn(self, comparison: Comparison, predicted: float | None) -> None:
+        """Take one answer in: one step of the belief and the counts."""
+        if self.knows(comparison.question):
+            self.belief = self.belief.update(comparison, self.shelf.features)
+        self.count(comparison, predicted)
+
+    def count(self, comparison: Comparison, predicted: float | None) -> None:
+        """The running counts only; the belief came from a stored version."""
+        question, outcome = comparison.question, comparison.outcome
+        self.seq = comparison.seq
+        if outcome.word != "skip":
+            self.answers += 1
+            self.picks += len(outcome.picks)
+        if predicted is not None and question.repeat_of is None:
+            self.every = self.every.add(predicted)
+            if question.rule == "uniform":
+                self.honest = self.honest.add(predicted)
+            self.curve.append((self.answers, self.every.right, self.every.n))
+        if question.form == "pair" and outcome.picks:
+            self._agreement(comparison)
+
+    def _agreement(self, comparison: Comparison) -> None:
+        first = comparison.question.repeat_of
+        if first is None:
+            self.pairs.append(comparison)
+            return
+        before = self.waiting.pop(first, None)
+        if before is not None:
+            self.repeats += 1
+            self.agreed += before.outcome.picks == comparison.outcome.picks
+
+    def replay(
+        self, answers: Iterable[tuple[Comparison, float | None]], since: int, asked: int
+    ) -> None:
+        """Rebuild from the log. Answers up to `since` are already inside the belief."""
+        for comparison, predicted in answers:
+            first = comparison.question.repeat_of
+            if first is not None:
+                for old in [p for p in self.pairs if p.question.id == first]:
+                    self.pairs.remove(old)
+                    self.waiting[first] = old
+            self.recent.append(comparison.question.items)
+            if comparison.seq <= since:
+                self.count(comparison, predicted)
+            else:
+                self.learn(comparison, predicted)
+        self.asked = asked
+
+    def refit(self, comparisons: Sequence[Comparison]) -> Any:
+        """A belief fitted to all answers at once, from the prior; not yet put in place."""
+        usable = [c for c in comparisons if self.knows(c.question)]
+        return type(self.belief).fit(usable, self.shelf.features, self.shelf.prior)

@@ -1,0 +1,232 @@
+"""Minds kept in memory, and the loop of ask, answer, undo over a store.
+
+The order on an answer is law: predict, write durably, learn, reply. The next question is already
+prepared and stored while the person looks at this one.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.ahead import Ahead
+from app.mind import Mind, Shelf
+from engine.data import Comparison, Kind, Outcome, Question
+from engine.preference import PREFERENCE
+
+METHOD = "bradley_terry"
+REFIT_EVERY = 8
+QUIET = 1.5
+KEPT = 512
+
+
+@dataclass
+class Seat:
+    """A mind with the question in front of the person and the one prepared after it."""
+
+    mind: Mind
+    current: Question | None = None
+    ready: Question | None = None
+
+
+@dataclass(frozen=True)
+class Vote:
+    """An answer as it came in, before it has a number."""
+
+    question: Question
+    outcome: Outcome
+    strength: float = 1.0
+    ms: int | None = None
+    source: str = "choose"
+    key: str = ""
+
+
+class Minds:
+    """All minds of one store. `shelf(profile, kind)` tells what that profile can be asked about.
+
+    `write(vote, predicted)` stores an answer durably and returns an object with seq, duplicate.
+    """
+
+    def __init__(
+        self,
+        store: Any,
+        shelf: Callable[[int, Kind], Shelf],
+        write: Callable[[Vote, float | None], Any],
+        ahead: Ahead,
+    ) -> None:
+        self.store, self.shelf, self.write, self.ahead = store, shelf, write, ahead
+        self._seats: OrderedDict[tuple[int, Kind], Seat] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def seat(self, profile: int, kind: Kind) -> Seat:
+        """The seat of a profile and medium; rebuilt from the store when not in memory."""
+        key = (profile, kind)
+        with self._lock:
+            seat = self._seats.get(key)
+            if seat is not None:
+                self._seats.move_to_end(key)
+                return seat
+        made = Seat(self._load(profile, kind))
+        with self._lock:
+            seat = self._seats.setdefault(key, made)
+            while len(self._seats) > KEPT:
+                self._seats.popitem(last=False)
+        return seat
+
+    def loaded(self, profile: int) -> list[Kind]:
+        """The media whose mind is in memory."""
+        with self._lock:
+            return [kind for owner, kind in self._seats if owner == profile]
+
+    def forget(self, profile: int, kind: Kind | None = None) -> None:
+        """Drop from memory; the store has everything."""
+        with self._lock:
+            for key in [k for k in self._seats if k[0] == profile and kind in (None, k[1])]:
+                del self._seats[key]
+
+    def question(self, profile: int, kind: Kind, form: str | None = None) -> Question:
+        """The question in front of the person: the open one again after a reload."""
+        seat = self.seat(profile, kind)
+        with seat.mind.lock:
+            wanted = form or (seat.current.form if seat.current else seat.mind.form())
+            if seat.current is None or seat.current.form != wanted:
+                found = self.store.open_question(profile, kind, wanted)
+                usable = found is not None and seat.mind.knows(found)
+                seat.current = found if usable else self._ask(seat, wanted)
+                self._prepare(profile, kind)
+            return seat.current
+
+    def answer(self, vote: Vote) -> tuple[Any, Question]:
+        """Store, learn, and hand over the next question. Returns (stored answer, next)."""
+        question = vote.question
+        seat = self.seat(question.profile, question.kind)
+        with seat.mind.lock:
+            mind = seat.mind
+            predicted = mind.predict(question, vote.outcome)
+            stored = self.write(vote, predicted)
+            if not stored.duplicate:
+                mind.learn(
+                    Comparison(
+                        stored.seq, question, vote.outcome, vote.strength, vote.ms, vote.source
+                    ),
+                    predicted,
+                )
+            following = self._advance(seat, question)
+            if not stored.duplicate:
+                self._after(seat, question)
+            return stored, following
+
+    def undo(self, profile: int, kind: Kind, key: str) -> tuple[int | None, Question]:
+        """Take the last answer back and ask its question again."""
+        seat = self.seat(profile, kind)
+        with seat.mind.lock:
+            last = self.store.last_answer(profile, kind)
+            seq = self.store.undo(profile, kind, key)
+            if seq is None or last is None:
+                return None, self.question(profile, kind)
+            self._reload(seat, profile, kind)
+            seat.current, seat.ready = last.question, seat.current
+            return seq, last.question
+
+    def redo(self, profile: int, kind: Kind, key: str) -> tuple[int | None, Question]:
+        """Put the answer that was last taken back in again, and go on."""
+        seat = self.seat(profile, kind)
+        with seat.mind.lock:
+            seq = self.store.redo(profile, kind, key)
+            if seq is not None:
+                self._reload(seat, profile, kind)
+                seat.current, seat.ready = seat.ready, None
+            return seq, self.question(profile, kind)
+
+    def back_to(self, profile: int, kind: Kind, seq: int, key: str) -> int:
+        """Take answers back, one row each, until the one with this seq is the last."""
+        taken = 0
+        seat = self.seat(profile, kind)
+        with seat.mind.lock:
+            while (last := self.store.last_answer(profile, kind)) and last.seq > seq:
+                self.store.undo(profile, kind, f"{key}-{last.seq}-{seat.mind.asked}-{taken}")
+                taken += 1
+            self._reload(seat, profile, kind)
+            seat.current = seat.ready = None
+        return taken
+
+    def refit(self, profile: int, kind: Kind) -> int | None:
+        """Fit to all answers, put it in place if nothing came in meanwhile, store a version."""
+        seat = self.seat(profile, kind)
+        with seat.mind.lock:
+            seq, mind = seat.mind.seq, seat.mind
+        comparisons = self.store.comparisons(profile, kind)
+        if not comparisons or comparisons[-1].seq != seq:
+            return None
+        belief = mind.refit(comparisons)
+        with mind.lock:
+            if mind.seq != seq or seat.mind is not mind:
+                return None
+            mind.belief = belief
+        return self._keep(mind, belief, seq, "fitted to all answers")
+
+    def _keep(self, mind: Mind, belief: Any, seq: int, note: str) -> int:
+        shelf = mind.shelf
+        return int(
+            self.store.put_version(
+                mind.profile, shelf.kind, METHOD, shelf.features.space, seq, belief.state(), note
+            )
+        )
+
+    def _ask(self, seat: Seat, form: str | None = None) -> Question:
+        mind = seat.mind
+        plan = mind.plan(form)
+        question: Question = self.store.add_question(
+            mind.profile, mind.shelf.kind, plan.items, plan.rule, plan.repeat_of
+        )
+        return question
+
+    def _advance(self, seat: Seat, answered: Question) -> Question:
+        if seat.current is not None and seat.current.id != answered.id:
+            return seat.current
+        form = seat.mind.form()
+        fits = seat.ready is not None and seat.ready.form == form
+        seat.current = seat.ready if fits else self._ask(seat, form)
+        seat.ready = None
+        assert seat.current is not None
+        return seat.current
+
+    def _after(self, seat: Seat, question: Question) -> None:
+        profile, kind = question.profile, question.kind
+        self._prepare(profile, kind)
+        quiet = 0.0 if seat.mind.answers % REFIT_EVERY == 0 else QUIET
+        self.ahead.do(("refit", profile, kind), lambda: self._refit(profile, kind), quiet)
+
+    def _refit(self, profile: int, kind: Kind) -> None:
+        self.refit(profile, kind)
+
+    def _prepare(self, profile: int, kind: Kind) -> None:
+        def work() -> None:
+            seat = self.seat(profile, kind)
+            with seat.mind.lock:
+                if seat.ready is None:
+                    seat.ready = self._ask(seat)
+
+        self.ahead.do(("next", profile, kind), work)
+
+    def _reload(self, seat: Seat, profile: int, kind: Kind) -> None:
+        lock = seat.mind.lock
+        fresh = self._load(profile, kind)
+        fresh.lock = lock
+        seat.mind = fresh
+
+    def _load(self, profile: int, kind: Kind) -> Mind:
+        shelf = self.shelf(profile, kind)
+        mind = Mind.blank(profile, shelf, METHOD)
+        answers = self.store.replay(profile, kind)
+        version = self.store.version_within(
+            profile, kind, METHOD, shelf.features.space, {c.seq for c, _ in answers}
+        )
+        since = -1
+        if version is not None:
+            arrays: Mapping[str, Any] = self.store.version_arrays(version.id)
+            mind.belief = PREFERENCE[METHOD].load().from_state(arrays, shelf.features.space)
+            since = version.seq
+        mind.replay(answers, since, self.store.count_questions(profile, kind))
+        return mind

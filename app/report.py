@@ -1,0 +1,161 @@
+"""What was learned, in words and numbers a person can read. Never a number without its doubt."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.mind import ENOUGH_PICKS, Mind, Shelf
+from engine.data import Array
+
+Z90 = 1.645
+SURE = 1.3
+TAIL = 0.2
+LEVELS = (0.04, 0.12, 0.22, 0.34, 0.48)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A measured property with plain words for its two ends.
+
+    `contrast` (d,) is the mean feature vector of the items highest in it minus the lowest, so
+    `u @ contrast` is how much better the person likes the high end. `ends` are two item ids.
+    """
+
+    name: str
+    low: str
+    high: str
+    contrast: Array
+    ends: tuple[int, int]
+
+
+def axes(
+    shelf: Shelf, rows: NDArray[np.int64], stats: Array, names: tuple[Any, ...]
+) -> tuple[Axis, ...]:
+    """One axis per measured statistic. stats: (n, s) of the shelf's `rows` (n,)."""
+    matrix, ids = shelf.features.matrix[rows], shelf.features.ids[rows]
+    tail = max(1, int(TAIL * len(stats)))
+    found = []
+    for k, stat in enumerate(names):
+        order = np.argsort(stats[:, k], kind="stable")
+        low, high = order[:tail], order[-tail:]
+        contrast = matrix[high].mean(0) - matrix[low].mean(0)
+        ends = (int(ids[low[tail // 2]]), int(ids[high[tail // 2]]))
+        found.append(Axis(stat.name, stat.low_word, stat.high_word, contrast, ends))
+    return tuple(found)
+
+
+def plane(matrix: Array) -> NDArray[np.float32]:
+    """(n, 2) positions for the map: the two widest directions, scaled to [-1, 1]."""
+    centred = matrix - matrix.mean(0)
+    _, _, rows = np.linalg.svd(centred, full_matrices=False)
+    flat = centred @ rows[:2].T
+    return (flat / np.abs(flat).max(0).clip(1e-9)).astype(np.float32)
+
+
+def known(mind: Mind) -> float:
+    """Share of the prior's doubt about pool items that the answers have removed, 0 to 1."""
+    sample = mind.shelf.features.matrix[:: max(1, len(mind.shelf.features) // 200)]
+    sample = sample - sample.mean(0)
+    _, now = mind.belief.believe(sample)
+    _, before = type(mind.belief).blank(mind.shelf.prior).believe(sample)
+    return float(1 - np.mean(now**2) / np.mean(before**2))
+
+
+def progress(mind: Mind) -> dict[str, Any]:
+    """The line under the header: answers, the five steps of the meter, honest accuracy."""
+    share = known(mind)
+    return {
+        "answers": mind.answers,
+        "picks": mind.picks,
+        "enough": mind.picks >= ENOUGH_PICKS or mind.answers >= ENOUGH_PICKS,
+        "level": int(sum(share >= step for step in LEVELS)),
+        "known": accuracy(mind),
+    }
+
+
+def accuracy(mind: Mind) -> dict[str, Any]:
+    """Right guesses made before each answer was learnt; the random share where it is long enough."""
+    tally, which = (mind.honest, "random") if mind.honest.n >= 8 else (mind.every, "all")
+    low, high = tally.interval()
+    value = tally.right / tally.n if tally.n else None
+    return {"accuracy": value, "low": low, "high": high, "n": tally.n, "of": which, "chance": 0.5}
+
+
+def axis_rows(mind: Mind, known_axes: tuple[Axis, ...]) -> list[dict[str, Any]]:
+    """Every axis with its 90 % interval, the surest first."""
+    contrast = np.stack([a.contrast for a in known_axes])
+    mean, std = mind.belief.believe(contrast)
+    order = np.argsort(-np.abs(mean) / std.clip(1e-9), kind="stable")
+    return [
+        {
+            "name": known_axes[k].name,
+            "low_word": known_axes[k].low,
+            "high_word": known_axes[k].high,
+            "mean": float(mean[k]),
+            "low": float(mean[k] - Z90 * std[k]),
+            "high": float(mean[k] + Z90 * std[k]),
+            "sure": bool(abs(mean[k]) > SURE * std[k]),
+            "ends": known_axes[k].ends,
+        }
+        for k in order
+    ]
+
+
+def sentence(rows: list[dict[str, Any]], noun: str) -> str:
+    """The headline. Only about items, and only what the answers support."""
+    sure = [r["high_word"] if r["mean"] > 0 else r["low_word"] for r in rows if r["sure"]]
+    words = list(dict.fromkeys(sure))[:3]
+    if not words:
+        return f"No clear taste in {noun} yet. A few more answers will show it."
+    unsure = next((r["name"] for r in reversed(rows) if not r["sure"]), None)
+    tail = f"; still unsure about {unsure}" if unsure else ""
+    return f"You like {noun} that are {_list(words)}{tail}."
+
+
+def _list(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def extremes(mind: Mind, k: int = 6) -> dict[str, list[tuple[int, float, float]]]:
+    """Best, worst and most uncertain items as (id, score, std), scores centred on the shelf."""
+    mean, std = mind.belief.believe(mind.shelf.features.matrix)
+    mean = mean - mean.mean()
+    ids = mind.shelf.features.ids
+
+    def rows(order: NDArray[np.int64]) -> list[tuple[int, float, float]]:
+        return [(int(ids[i]), float(mean[i]), float(std[i])) for i in order[:k]]
+
+    return {
+        "best": rows(np.argsort(-mean, kind="stable")),
+        "worst": rows(np.argsort(mean, kind="stable")),
+        "unsure": rows(np.argsort(-std, kind="stable")),
+    }
+
+
+def history(mind: Mind) -> list[dict[str, Any]]:
+    """Accuracy so far after each answer, with its interval."""
+    step = max(1, len(mind.curve) // 60)
+    points = []
+    for n, right, total in mind.curve[step - 1 :: step]:
+        low, high = type(mind.every)(right, total).interval()
+        points.append({"n": n, "accuracy": right / total, "low": low, "high": high})
+    return points
+
+
+def points(mind: Mind, flat: NDArray[np.float32], most: int = 600) -> list[dict[str, Any]]:
+    """The map: place, predicted liking and its doubt, for at most `most` items spread evenly."""
+    step = max(1, len(flat) // most)
+    mean, std = mind.belief.believe(mind.shelf.features.matrix)
+    mean = mean - mean.mean()
+    return [
+        {
+            "item": int(mind.shelf.features.ids[i]),
+            "x": round(float(flat[i, 0]), 4),
+            "y": round(float(flat[i, 1]), 4),
+            "score": round(float(mean[i]), 4),
+            "std": round(float(std[i]), 4),
+        }
+        for i in range(0, len(flat), step)
+    ]

@@ -1,0 +1,11 @@
+"""Frozen generators. One file a backbone, one line here."""
+
+from engine.registry import Entry, Registry
+
+BACKBONES = Registry(
+    "backbone",
+    {
+        "causal_lm": Entry("engine.backbones.causal_lm:CausalLM", "A language model"),
+        "pool": Entry("engine.backbones.pool:PoolBackbone", "A collection"),
+    },
+)

@@ -1,0 +1,1 @@
+"""What ships: the starter pools, their spaces and priors, their recipes, cards and licences."""

@@ -1,0 +1,13 @@
+"""What bends a backbone for the length of a with block. One file a steerer, one line here."""
+
+from engine.registry import Entry, Registry
+
+STEERING = Registry(
+    "steerer",
+    {
+        "rerank": Entry("engine.steering.rerank:rerank", "Instant", "best of n"),
+        "activation": Entry(
+            "engine.steering.activation:activation", "Steered", "Turner et al. 2023; Rimsky 2024"
+        ),
+    },
+)
