@@ -1,0 +1,57 @@
+"""The page: a table of contents.
+
+Gradio draws the frame; everything that moves is our own HTML in app/static, which talks to
+/api/v1. No Gradio event is used, so Gradio's queue and upload doors can stay shut.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr  # noqa: TID253 (imported by main only when the page is drawn)
+
+from app.tabs.choose import choose_tab
+from app.tabs.create import create_tab
+from app.tabs.keep import keep_tab
+from app.tabs.mount import mount
+from app.tabs.settings import settings_sidebar
+from app.tabs.taste import taste_tab
+from app.theme import penchant_theme
+
+STATIC = Path(__file__).parent / "static"
+THEMES = ("auto", "light", "dark")
+# Relative to the page, so that it also works below a root path.
+HEAD = """\
+<meta name="penchant" data-theme="{theme}" data-offline="{offline}">
+<link rel="stylesheet" href="static/style.css">
+<link rel="stylesheet" href="static/pages.css">
+<script type="module" src="static/main.js"></script>
+"""
+
+
+def build_page(offline: bool, theme: str) -> tuple[gr.Blocks, dict[str, Any]]:
+    """The Blocks, and the keyword arguments that mount_gradio_app needs with them."""
+    if theme not in THEMES:
+        raise ValueError(f"theme {theme!r} is not known; choose one of {', '.join(THEMES)}")
+    with gr.Blocks(title="Penchant", analytics_enabled=False, fill_width=True) as page:
+        mount("header")
+        with gr.Tabs(selected="choose", elem_id="pages"):
+            choose_tab()
+            taste_tab()
+            create_tab()
+            keep_tab()
+        settings_sidebar()
+    return page, settings(HEAD.format(theme=theme, offline=str(offline).lower()))
+
+
+def settings(head: str) -> dict[str, Any]:
+    """What Gradio 6 takes when it is mounted: the look, and everything that calls home off."""
+    return {
+        "theme": penchant_theme(),
+        "head": head,
+        "favicon_path": str(STATIC / "icon.png"),
+        "footer_links": [],
+        "run_history": False,
+        "ssr_mode": False,
+        "enable_monitoring": False,
+        "mcp_server": False,
+    }

@@ -1,0 +1,48 @@
+// The row of answers under the cards: real buttons, each with its key printed.
+
+import { button, h } from "./dom.js";
+
+/** Two words, of which the width of the page shows one: cards stand side by side or stacked. */
+const sides = (wide, narrow) => h("span", {}, h("span", { class: "wide-only", text: wide }), h("span", { class: "narrow-only", text: narrow }));
+
+export class Answers {
+  constructor(card) {
+    const pick = (index) => (event) => card.pick(index, event.shiftKey ? 2 : 1);
+    const b = (text, key, click, kind = "") => button(text, click, { key, kind });
+    this.left = b(sides("Left", "Upper"), "←", pick(0), "choice");
+    this.good = b("Both good", "↑", () => card.answer("both_good"), "choice");
+    this.bad = b("Both bad", "↓", () => card.answer("both_bad"), "choice");
+    this.right = b(sides("Right", "Lower"), "→", pick(1), "choice");
+    this.next = b("Next", "Enter", () => card.next(), "choice");
+    this.skip = b("Skip", "S", () => card.answer("skip"), "quiet");
+    this.undo = b("Undo", "Z", () => card.step("undo"), "quiet");
+    this.redo = b("Redo", "⇧Z", () => card.step("redo"), "quiet");
+    this.zoom = b("Large", "Space", () => card.zoom(), "quiet");
+    this.help = b("Keys", "?", () => card.help(), "quiet");
+    this.pairRow = h("div", { class: "row main", role: "group", "aria-label": "Your answer" }, this.left, this.good, this.bad, this.right);
+    this.gridRow = h("div", { class: "row main" }, this.next, (this.show = showMe(card)));
+    this.node = h("div", { class: "answers" }, this.pairRow, this.gridRow,
+      h("div", { class: "row small" }, this.skip, this.undo, this.redo, this.zoom, this.help));
+  }
+
+  /** Bring every button in line with the question. */
+  update({ question, picks, enough, busy }) {
+    const grid = question.kind === "grid";
+    this.pairRow.hidden = grid;
+    this.gridRow.hidden = !grid;
+    this.next.disabled = busy || !picks;
+    this.next.classList.toggle("primary", grid && !enough && picks > 0);
+    this.next.querySelector(".word").textContent = picks ? `Next, ${picks} picked` : "Next";
+    this.skip.querySelector(".word").textContent = grid ? "None of these" : "Skip";
+    for (const each of [this.left, this.good, this.bad, this.right, this.skip]) each.disabled = busy;
+    this.show.disabled = busy || !enough;
+    this.show.classList.toggle("primary", enough);
+    this.undo.disabled = busy || !question.can_undo;
+    this.redo.disabled = busy || !question.can_redo;
+  }
+}
+
+function showMe(card) {
+  return button("Show me", () => card.showMe(), { kind: "show", "aria-keyshortcuts": "Shift+Enter", title: "Results in your taste. Three picks are enough." });
+}
+

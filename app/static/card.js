@@ -1,0 +1,232 @@
+// Choose: asks, takes the answer, keeps it safe until the studio has it, and shows the next one.
+
+import { get, insist, key, post, Refused } from "./api.js";
+import { Answers } from "./answers.js";
+import { shortcuts, toast, zoom } from "./dialogs.js";
+import { button, clear, h } from "./dom.js";
+import { Grid, task } from "./grid.js";
+import { Pair } from "./pair.js";
+import { MEDIA, ensure, keep, on, recall, setMedium, setProgress, state, tell, use } from "./state.js";
+import { mediumSwitch } from "./switch.js";
+import { go } from "./tabs.js";
+import { Watch } from "./watch.js";
+
+const PENDING = "penchant.pending";
+const ENOUGH = 3;
+const DECODE = 1500;
+const SAID = { both_good: "Both good", both_bad: "Both bad", skip: "Skipped" };
+
+export class Card {
+  constructor() {
+    this.watch = new Watch();
+    this.busy = false;
+    this.answers = new Answers(this);
+    this.heading = h("h1", { tabindex: -1 });
+    this.task = h("p", { class: "task" });
+    this.stage = h("div", { class: "stage" });
+    this.status = h("p", { class: "status", role: "status", "aria-live": "polite" });
+    this.pips = h("p", { class: "pips" });
+    this.create = button("Show me", () => this.showMe(), { kind: "show" });
+    this.node = h("section", { class: "page choose", "aria-label": "Choose" },
+      h("div", { class: "topline" }, h("div", { class: "asked" }, this.heading, this.task), (this.side = h("div", { class: "side" }, this.pips, this.create, mediumSwitch()))),
+      this.stage, this.status, this.answers.node);
+    on("profile", () => this.load());
+    on("medium", () => this.load());
+    on("progress", (medium) => medium === state.medium && this.#tellProgress());
+    on("stale", () => this.load());
+  }
+
+  /** Whatever fits: the first sight, the open question, or what went wrong. */
+  async load() {
+    if (!state.profile || !state.chosen) return this.#first();
+    const asked = `${state.profile.id} ${state.medium}`;
+    try {
+      await this.#resend();
+      const question = await get(`profiles/${state.profile.id}/question?medium=${state.medium}`);
+      if (asked === `${state.profile.id} ${state.medium}`) await this.show(question);
+    } catch (wrong) {
+      this.#failed(wrong);
+    }
+  }
+
+  // An answer that a reload interrupted goes out first, under its own key.
+  async #resend() {
+    const pending = recall(PENDING);
+    if (!pending) return;
+    try {
+      await insist("answers", JSON.parse(pending), () => this.say("Not saved yet, trying again.", true));
+    } catch (wrong) {
+      if (!(wrong instanceof Refused)) throw wrong;
+    }
+    keep(PENDING, null);
+  }
+
+  #first() {
+    this.question = null;
+    this.node.dataset.view = "first";
+    clear(this.heading, "Pick what you like");
+    clear(this.task, "Three picks are enough. Nothing you choose leaves this machine.");
+    const start = (medium) => button(MEDIA[medium], () => this.#begin(medium), { kind: "big" });
+    clear(this.stage, h("div", { class: "doors" }, start("picture"), start("text")));
+    this.say("");
+  }
+
+  async #begin(medium) {
+    for (const door of this.stage.querySelectorAll("button")) door.disabled = true;
+    try {
+      setMedium(medium);
+      const fresh = !state.profile;
+      await ensure();
+      if (!fresh) await this.load();
+    } catch (wrong) {
+      this.#failed(wrong);
+    }
+  }
+
+  /** Put a question on the page once its pictures can be painted. */
+  async show(question) {
+    const old = this.view;
+    const view = question.kind === "grid" ? new Grid(question, () => this.#update()) : new Pair(question, (index, much) => this.pick(index, much));
+    await Promise.race([Promise.allSettled(view.images.map((image) => image.decode())), new Promise((done) => setTimeout(done, DECODE))]);
+    const focused = old?.tiles?.findIndex((tile) => tile.matches(":focus-visible")) ?? -1;
+    this.view = view;
+    this.question = question;
+    this.node.dataset.view = question.kind;
+    clear(this.heading, question.kind === "pair" ? "Which do you like more?" : "Pick the ones you like");
+    clear(this.task, task(question));
+    clear(this.stage, view.node);
+    if (focused >= 0) view.focusLike?.(focused);
+    setProgress(question.medium, question.progress);
+    this.watch.start();
+    this.#update();
+  }
+
+  get picks() {
+    return this.view?.picks ?? [];
+  }
+
+  get enough() {
+    const progress = this.question?.progress;
+    return Boolean(progress && (progress.enough || (progress.picks ?? 0) + this.picks.length >= ENOUGH));
+  }
+
+  #update() {
+    if (!this.question) return;
+    this.answers.update({ question: this.question, picks: this.picks.length, enough: this.enough, busy: this.busy });
+    this.create.hidden = this.question.kind === "grid";
+    this.create.disabled = this.busy || !this.enough;
+    this.#tellProgress();
+  }
+
+  #tellProgress() {
+    const progress = state.progress[state.medium] ?? this.question?.progress;
+    if (!progress || !this.question) return;
+    const picks = Math.min(ENOUGH, (progress.picks ?? 0) + this.picks.length);
+    if (progress.enough || picks >= ENOUGH) clear(this.pips, this.question.kind === "grid" ? "Enough to start. More picks make it better." : "");
+    else clear(this.pips, h("span", { class: "dots", "aria-hidden": "true" }, [0, 1, 2].map((n) => h("i", { class: n < picks ? "on" : "" }))), picks ? `${picks} of 3 picks` : "3 picks are enough to start");
+  }
+
+  pick(index, strength = 1) {
+    const item = this.question?.kind === "pair" && this.question.items[index];
+    if (item) this.answer({ picks: [item.id] }, strength);
+  }
+
+  next() {
+    if (this.picks.length) return this.answer({ picks: [...this.picks] });
+    return this.say("Pick at least one, or choose None of these.");
+  }
+
+  /** Send an answer and go on. Resolves with true once it is durable. */
+  async answer(outcome, strength = 1) {
+    if (this.busy || !this.question) return false;
+    if (this.question.kind === "grid" && typeof outcome === "string" && outcome !== "skip") return false;
+    const body = { question_id: this.question.id, outcome, strength, ms: this.watch.ms(), idempotency_key: key(), source: "choose" };
+    this.#lock(true);
+    if (this.view.mark) this.view.mark(outcome === "skip" ? null : outcome);
+    keep(PENDING, JSON.stringify(body));
+    let stored = false;
+    try {
+      const reply = await insist("answers", body, () => this.say("Not saved yet, trying again.", true));
+      stored = true;
+      keep(PENDING, null);
+      this.say(this.#said(outcome, strength));
+      await this.show(reply.next);
+    } catch (wrong) {
+      keep(PENDING, null);
+      await this.#refused(wrong);
+    }
+    this.#lock(false);
+    return stored;
+  }
+
+  #said(outcome, strength) {
+    if (typeof outcome === "string") return `${SAID[outcome]}. Saved.`;
+    if (this.question.kind === "grid") return `${outcome.picks.length} picked. Saved.`;
+    const side = this.question.items[0].id === outcome.picks[0] ? "Left" : "Right";
+    return `${side}${strength > 1 ? ", much better" : ""}. Saved.`;
+  }
+
+  async #refused(wrong) {
+    toast(wrong.message, null, { bad: true });
+    this.#lock(false);
+    await this.load();
+  }
+
+  #lock(busy) {
+    this.busy = busy;
+    this.view?.lock(busy);
+    if (!busy) this.view?.mark?.(null);
+    this.#update();
+  }
+
+  /** undo or redo: the question in doubt comes back. */
+  async step(which) {
+    if (this.busy || !this.question || !this.question[`can_${which}`]) return;
+    this.#lock(true);
+    try {
+      const body = { medium: state.medium, idempotency_key: key() };
+      const reply = await post(`profiles/${state.profile.id}/${which}`, body);
+      const done = reply.undone ?? reply.redone;
+      this.say(done ? (which === "undo" ? "Taken back. Choose again." : "Put back in.") : `Nothing to ${which}.`);
+      await this.show(reply.next);
+    } catch (wrong) {
+      toast(wrong.message, null, { bad: true });
+    }
+    this.#lock(false);
+  }
+
+  /** Results in this taste; picks that were not sent yet go first. */
+  async showMe() {
+    if (!this.enough || this.busy) return;
+    if (this.picks.length && !(await this.answer({ picks: [...this.picks] }))) return;
+    go("create");
+    tell("make", state.medium);
+  }
+
+  zoom() {
+    if (this.view) zoom(this.view.looking());
+  }
+
+  help() {
+    shortcuts();
+  }
+
+  say(text, bad = false) {
+    this.status.textContent = text;
+    this.status.classList.toggle("bad", bad);
+  }
+
+  #failed(wrong) {
+    if (wrong instanceof Refused && wrong.status === 404 && state.profiles.length) {
+      const other = state.profiles.find((row) => row.id !== state.profile?.id);
+      if (other) return use(other);
+    }
+    this.question = null;
+    this.node.dataset.view = "error";
+    clear(this.heading, wrong instanceof Refused ? "Nothing to ask just now" : "The studio cannot be reached");
+    clear(this.task, wrong instanceof Refused ? wrong.message : "Your answers are safe. Is the studio still running?");
+    clear(this.stage, h("div", { class: "row" },
+      button("Try again", () => this.load(), { kind: "primary" }),
+      wrong instanceof Refused && button("Add your own", () => go("keep"), {})));
+  }
+}

@@ -1,0 +1,70 @@
+// Several at a time: nine pictures or three passages; picks keep their click order.
+
+import { media } from "./api.js";
+import { h } from "./dom.js";
+
+/** What a person sees of one thing: the picture, or the passage. */
+export function face(item) {
+  if (!item.media) return h("span", { class: "passage", text: item.text });
+  const image = h("img", { src: media(item), alt: item.alt ?? item.prompt ?? "a picture", draggable: "false", decoding: "async" });
+  image.addEventListener("error", () => image.replaceWith(h("span", { class: "lost", text: "This picture is missing." })));
+  return image;
+}
+
+/** The task that all passages of a question answer, when it is one and the same. */
+export function task(question) {
+  const prompts = new Set(question.items.map((item) => item.prompt));
+  const [only] = prompts;
+  return question.medium === "text" && prompts.size === 1 && only ? only : "";
+}
+
+export class Grid {
+  constructor(question, changed) {
+    this.question = question;
+    this.picks = [];
+    this.changed = changed;
+    this.tiles = question.items.map((item, index) => this.#tile(item, index));
+    this.node = h("div", {
+      class: `grid ${question.medium}`, role: "group", "aria-label": "Pick the ones you like",
+      style: { "--columns": question.medium === "text" ? Math.min(3, question.items.length) : Math.ceil(Math.sqrt(question.items.length)) },
+    }, this.tiles);
+  }
+
+  #tile(item, index) {
+    const badge = h("span", { class: "badge", "aria-hidden": "true", text: index + 1 });
+    const kind = item.media ? "picture" : "text";
+    return h("button", { type: "button", class: `tile ${kind}`, "aria-pressed": "false", "aria-keyshortcuts": index + 1,
+      on: { click: () => this.toggle(index) } }, face(item), badge);
+  }
+
+  get images() {
+    return [...this.node.querySelectorAll("img")];
+  }
+
+  toggle(index) {
+    const item = this.question.items[index];
+    if (!item || this.locked) return;
+    const at = this.picks.indexOf(item.id);
+    if (at < 0) this.picks.push(item.id);
+    else this.picks.splice(at, 1);
+    this.tiles[index].setAttribute("aria-pressed", String(at < 0));
+    this.changed();
+  }
+
+  /** While an answer is on its way the picks stay as they were. */
+  lock(locked) {
+    this.locked = locked;
+    this.node.classList.toggle("sending", locked);
+  }
+
+  focusLike(index) {
+    this.tiles[Math.min(index, this.tiles.length - 1)]?.focus();
+  }
+
+  /** The thing the large view should show: the focused or hovered one, else all picks, else the first. */
+  looking() {
+    const index = this.tiles.findIndex((tile) => tile.matches(":focus-visible, :hover"));
+    return [this.question.items[Math.max(0, index)]];
+  }
+}
+

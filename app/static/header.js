@@ -1,0 +1,136 @@
+// The line on top of every page: whose taste, how well known, what runs, what leaves the machine.
+
+import { askName, dialog, toast } from "./dialogs.js";
+import { button, clear, h, icon, plural } from "./dom.js";
+import { LEVELS, accuracyWords } from "./liking.js";
+import { create, on, rename, state, use } from "./state.js";
+import { toggleSettings } from "./settings.js";
+
+export function header(offline) {
+  return h("div", { class: "bar", role: "banner" }, profileMenu(), meter(), h("span", { class: "gap" }),
+    makingChip(), deviceChip(), lockChip(offline), gear());
+}
+
+function profileMenu() {
+  const name = h("span", { class: "name" });
+  const opener = h("button", { type: "button", class: "whose", "aria-haspopup": "menu", "aria-expanded": "false",
+    on: { click: () => (list.hidden ? open() : close()) } }, h("i", { class: "dot", "aria-hidden": "true" }), name, icon("down", 14));
+  const list = h("div", { class: "menu", role: "menu", hidden: true });
+  const wrap = h("div", { class: "whose-wrap" }, opener, list);
+  const paint = () => {
+    name.textContent = title(state.profile);
+    opener.title = state.profile ? "Whose taste this is" : "A taste begins with your first pick";
+  };
+  const open = () => {
+    clear(list, entries(close));
+    list.hidden = false;
+    wrap.dataset.menuOpen = "";
+    opener.setAttribute("aria-expanded", "true");
+    list.querySelector("button")?.focus();
+  };
+  const close = (back = true) => {
+    list.hidden = true;
+    delete wrap.dataset.menuOpen;
+    opener.setAttribute("aria-expanded", "false");
+    if (back) opener.focus();
+  };
+  wrap.addEventListener("keydown", (event) => !list.hidden && walk(event, list, close));
+  wrap.addEventListener("focusout", (event) => !wrap.contains(event.relatedTarget) && !list.hidden && close(false));
+  on("profile", paint);
+  on("named", paint);
+  paint();
+  return wrap;
+}
+
+function title(profile) {
+  if (!profile) return "New here";
+  return profile.named || profile.name ? profile.name || "Unnamed taste" : "Unnamed taste";
+}
+
+function entries(close) {
+  const entry = (text, run, more = {}, ...before) => h("button", { type: "button", role: "menuitem", tabindex: -1, on: { click: () => (close(), run()) }, ...more }, before, text);
+  const rows = state.profiles.map((row) => entry(title(row), () => row.id === state.profile?.id || use(row),
+    { role: "menuitemradio", "aria-checked": String(row.id === state.profile?.id) },
+    h("i", { class: "dot", style: { "--own": row.colour || "#2f6fed" } })));
+  return [...rows, rows.length ? h("hr") : null, entry("New taste...", askNew),
+    state.profile && entry("Rename...", askRename)];
+}
+
+async function askNew() {
+  const name = await askName("A new taste", "", "Begin");
+  if (name) await create(name).catch((wrong) => toast(wrong.message, null, { bad: true }));
+}
+
+async function askRename() {
+  const name = await askName("Rename this taste", state.profile.name || "My taste", "Rename");
+  if (name) await rename(name).catch((wrong) => toast(wrong.message, null, { bad: true }));
+}
+
+function walk(event, list, close) {
+  const rows = [...list.querySelectorAll("button")];
+  const at = rows.indexOf(document.activeElement);
+  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
+  if (event.key === "Escape") close();
+  else if (to === undefined) return;
+  else rows[(to + rows.length) % rows.length].focus();
+  event.preventDefault();
+  event.stopPropagation();
+}
+
+function meter() {
+  const steps = h("span", { class: "steps", role: "meter", "aria-label": "Knows you", "aria-valuemin": 0, "aria-valuemax": 5 },
+    [1, 2, 3, 4, 5].map(() => h("i")));
+  const count = h("span", { class: "count" });
+  const node = h("div", { class: "meter" }, h("span", { class: "label", text: "knows you" }), steps, count);
+  const paint = () => {
+    const progress = state.progress[state.medium];
+    const level = progress?.level ?? 0;
+    const words = `Knows you: ${LEVELS[level]}. ${accuracyWords(progress?.known)}`;
+    [...steps.children].forEach((step, n) => step.classList.toggle("on", n < level));
+    steps.setAttribute("aria-valuenow", level);
+    steps.setAttribute("aria-valuetext", words);
+    node.title = words;
+    count.textContent = plural(progress?.answers ?? state.profile?.answers?.[state.medium] ?? 0, "answer");
+  };
+  for (const what of ["profile", "medium", "progress"]) on(what, paint);
+  paint();
+  return node;
+}
+
+function makingChip() {
+  const chip = h("span", { class: "chip making", role: "status", hidden: true });
+  const paint = () => {
+    chip.hidden = !state.making && state.online;
+    chip.textContent = state.online ? "making" : "studio not reached";
+    chip.classList.toggle("bad", !state.online);
+  };
+  on("making", paint);
+  on("online", paint);
+  return chip;
+}
+
+function deviceChip() {
+  const word = h("span");
+  const chip = h("button", { type: "button", class: "chip", hidden: true, on: { click: toggleSettings } }, icon("chip", 16), word);
+  on("system", (system) => {
+    if (!system) return;
+    chip.hidden = false;
+    word.textContent = /cuda|gpu|mps/i.test(system.device ?? "") ? "GPU" : "CPU";
+    chip.title = `Runs on ${word.textContent}: ${system.reason ?? ""}`;
+    chip.setAttribute("aria-label", chip.title);
+  });
+  return chip;
+}
+
+function lockChip(offline) {
+  const words = ["Everything stays on this machine: pictures, texts, answers, models. The studio opens no connection to anywhere else.",
+    offline ? "It was started with --offline, which also refuses every download by name." : "To be doubly sure, start it with --offline."];
+  const tell = () => dialog("Nothing leaves this machine", () => h("div", {}, words.map((text) => h("p", { text }))));
+  return h("button", { type: "button", class: "chip", title: words[0], on: { click: tell } }, icon("lock", 16), h("span", { text: "local" }));
+}
+
+function gear() {
+  const node = button("", toggleSettings, { kind: "quiet round", "aria-label": "Settings", title: "Settings" });
+  clear(node, icon("gear", 20));
+  return node;
+}

@@ -1,0 +1,88 @@
+// Settings, in the sidebar that the gear opens: look, folder, models, device, privacy, keys.
+
+import { post, root } from "./api.js";
+import { shortcuts } from "./dialogs.js";
+import { button, clear, h } from "./dom.js";
+import { keep, on, recall, state } from "./state.js";
+
+const THEME = "penchant.theme";
+const THEMES = { auto: "Like the system", light: "Light", dark: "Dark" };
+const dark = matchMedia("(prefers-color-scheme: dark)");
+let standard = "auto";
+
+/** The choice of this browser, else what the studio was started with. */
+export function startTheme(given) {
+  standard = given in THEMES ? given : "auto";
+  dark.addEventListener("change", applyTheme);
+  applyTheme();
+}
+
+const theme = () => (recall(THEME) in THEMES ? recall(THEME) : standard);
+
+function applyTheme() {
+  const chosen = theme();
+  const isDark = chosen === "dark" || (chosen === "auto" && dark.matches);
+  document.documentElement.dataset.theme = isDark ? "dark" : "light";
+  document.body.classList.toggle("dark", isDark);
+}
+
+/** Gradio's sidebar opens by its own button, the first one inside it. */
+export function toggleSettings() {
+  document.querySelector("#settings button")?.click();
+}
+
+export function settings() {
+  const facts = h("div", { class: "facts" });
+  const paint = () => clear(facts, describe(state.system));
+  const node = h("div", { class: "settings" }, h("h2", { text: "Settings" }), look(), facts, privacy(),
+    h("section", {}, h("h3", { text: "Keys" }), button("Show the keys", shortcuts)), doctor(), goodbye());
+  on("system", paint);
+  paint();
+  return node;
+}
+
+function look() {
+  const options = Object.entries(THEMES).map(([name, word]) => h("button", { type: "button", class: "option", text: word, data: { name },
+    on: { click: () => (keep(THEME, name), applyTheme(), paint()) } }));
+  const paint = () => options.forEach((option) => option.setAttribute("aria-pressed", String(option.dataset.name === theme())));
+  paint();
+  return h("section", {}, h("h3", { text: "Look" }), h("div", { class: "switch", role: "group", "aria-label": "Look" }, options));
+}
+
+function describe(system) {
+  if (!system) return [h("section", {}, h("p", { text: "The studio has not told its folder and models yet." }))];
+  return [
+    h("section", {}, h("h3", { text: "Your data" }), h("p", {}, h("code", { text: system.data_folder })),
+      h("p", { class: "note", text: "Answers, tastes and your own pictures live in this folder. Copy it and you have copied everything." })),
+    h("section", {}, h("h3", { text: "Runs on" }), h("p", { text: system.device }), h("p", { class: "note", text: system.reason })),
+    h("section", {}, h("h3", { text: "Models" }), h("ul", { class: "models" }, (system.models ?? []).map(model))),
+  ];
+}
+
+function model(row) {
+  if (typeof row === "string") return h("li", { text: row });
+  const ready = row.ready ?? row.present;
+  return h("li", {}, h("strong", { text: row.label ?? row.name }), row.what || row.use ? ` ${row.what ?? row.use}` : "",
+    ready === undefined ? "" : h("span", { class: "note", text: ready ? " ready" : " not in place" }));
+}
+
+function privacy() {
+  return h("section", {}, h("h3", { text: "Privacy" }), h("p", { class: "note",
+    text: "The studio talks to no other machine: no accounts, no counting of visits, no downloads while it runs. What it learns is about pictures and texts, never about who you are." }));
+}
+
+function doctor() {
+  return h("section", {}, h("h3", { text: "Something wrong?" }), h("p", { class: "note" },
+    "In a terminal, ", h("code", { text: "python3 launch.py doctor" }), " says what is missing and what to do. Its report holds none of your prompts or answers."),
+    h("p", { class: "note", text: `Penchant ${state.system?.version ?? ""}` }));
+}
+
+function goodbye() {
+  const section = h("section", { hidden: true }, button("Log out", async () => {
+    await post("logout", {});
+    location.assign(new URL("login", root));
+  }));
+  on("system", (system) => (section.hidden = !system?.login));
+  section.hidden = !state.system?.login;
+  return section;
+}

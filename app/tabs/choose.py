@@ -1,0 +1,11 @@
+"""Choose: the questions: a grid first, then pairs; drawn by static/card.js."""
+
+import gradio as gr
+
+from app.tabs.mount import mount
+
+
+def choose_tab() -> None:
+    """The page called 'Choose'."""
+    with gr.Tab("Choose", id="choose", elem_id="choose"):
+        mount("choose")

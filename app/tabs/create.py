@@ -1,0 +1,11 @@
+"""Create: one prompt, one slider, plain and personal side by side; drawn by static/create.js."""
+
+import gradio as gr
+
+from app.tabs.mount import mount
+
+
+def create_tab() -> None:
+    """The page called 'Create'."""
+    with gr.Tab("Create", id="create", elem_id="create"):
+        mount("create")

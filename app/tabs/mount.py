@@ -1,0 +1,13 @@
+"""A mount point: an empty element that app/static/main.js fills."""
+
+import gradio as gr
+
+
+def mount(name: str) -> gr.HTML:
+    """`<div id="NAME-mount">` inside Gradio's `#NAME-frame`, without Gradio's own styles."""
+    return gr.HTML(
+        f'<div id="{name}-mount"></div>',
+        elem_id=f"{name}-frame",
+        apply_default_css=False,
+        js_on_load=None,
+    )

@@ -1,0 +1,11 @@
+"""My taste: what was learned, in words, bars, a map and lists; drawn by static/taste.js."""
+
+import gradio as gr
+
+from app.tabs.mount import mount
+
+
+def taste_tab() -> None:
+    """The page called 'My taste'."""
+    with gr.Tab("My taste", id="taste", elem_id="taste"):
+        mount("taste")
