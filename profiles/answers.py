@@ -134,12 +134,19 @@ def append(db: Database, row: LogRow) -> LogRow:
 
 
 def apply(db: Database, row: LogRow, question: Question) -> None:
-    """Bring `effective`, `tops` and `open_questions` up to a row that is in the log."""
+    """Bring `effective`, `tops` and `open_questions` up to a row that is in the log.
+
+    ValueError when the row cannot follow the ones before it.
+    """
     if row.act == "answer":
-        questions.close(db, question)
+        if not questions.close(db, question):
+            raise ValueError(f"row {row.seq} answers a question that is answered already")
         _push(db, row, question)
         return
-    depth, _ = _top(db, row.profile, row.kind)
+    depth, tail = _top(db, row.profile, row.kind)
+    at = depth if row.act == "undo" else depth + 1
+    if not 1 <= at <= tail or _at(db, (row.profile, row.kind), at) != (row.target, question.id):
+        raise ValueError(f"row {row.seq} is an {row.act} of an answer that is not there to be")
     _move(db, (row.profile, row.kind), depth + (-1 if row.act == "undo" else 1))
     if row.act == "undo":
         questions.reopen(db, question)
@@ -225,13 +232,19 @@ def _done(db: Database, profile: int, kind: Kind, key: str, act: str) -> int | N
 
 def _step(db: Database, place: tuple[int, Kind], pos: int, row: LogRow) -> int:
     """Append the undo or redo of the answer at `pos`, and apply it."""
-    target, question_id = db.execute(
+    target, question_id = _at(db, place, pos)
+    full = replace(row, profile=place[0], kind=place[1], question=question_id, target=target)
+    apply(db, append(db, full), questions.get(db, question_id))
+    return target
+
+
+def _at(db: Database, place: tuple[int, Kind], pos: int) -> tuple[int, int]:
+    """(seq, question) of the answer at a position."""
+    seq, question_id = db.execute(
         "SELECT seq, question_id FROM effective WHERE profile_id = ? AND kind = ? AND pos = ?",
         [*place, pos],
     ).fetchone()
-    full = replace(row, profile=place[0], kind=place[1], question=question_id, target=target)
-    apply(db, append(db, full), questions.get(db, question_id))
-    return int(target)
+    return int(seq), int(question_id)
 
 
 def _push(db: Database, row: LogRow, question: Question) -> None:

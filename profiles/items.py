@@ -135,42 +135,60 @@ def put_embeddings(db: Database, space: str, hashes: Sequence[str], matrix: Arra
     for digest, vector in zip(hashes, matrix, strict=True):
         data = vector.tobytes()
         db.execute(
-            "INSERT INTO embeddings(space, hash, vector, crc) VALUES (?, ?, ?, ?) ON CONFLICT"
-            "(space, hash) DO UPDATE SET vector = excluded.vector, crc = excluded.crc",
+            "INSERT INTO embeddings(space, hash, vector, crc, given) VALUES (?, ?, ?, ?, 0)"
+            " ON CONFLICT(space, hash) DO UPDATE"
+            " SET vector = excluded.vector, crc = excluded.crc, given = 0",
             [space, digest, data, zlib.crc32(data)],
         )
 
 
+def give_embedding(db: Database, space: str, digest: str, data: bytes) -> None:
+    """A vector out of a bundle: it serves until the content is encoded here.
+
+    It never takes the place of a vector made here, and missing_embeddings still lists it, so that
+    nobody's bundle decides what somebody else's item looks like to the models.
+    """
+    db.execute(
+        "INSERT OR IGNORE INTO embeddings(space, hash, vector, crc, given) VALUES (?, ?, ?, ?, 1)",
+        [space, digest, data, zlib.crc32(data)],
+    )
+
+
 def embeddings(db: Database, space: str, hashes: Sequence[str]) -> Array:
     """(n, d) float32 in the order of hashes; KeyError says how many have no vector there."""
-    rows = db.execute(
-        "SELECT hash, vector, crc FROM embeddings WHERE space = ? AND hash IN"
-        " (SELECT value FROM json_each(?))",
-        [space, json.dumps(list(hashes))],
-    ).fetchall()
-    found: dict[str, bytes] = {}
-    for digest, data, crc in rows:
-        if zlib.crc32(data) != crc:
-            raise Damaged(
-                f"the vector of {digest[:12]} in space {space} is damaged; it can be "
-                "encoded again, the answers are not touched"
-            )
-        found[digest] = data
+    found = some_embeddings(db, space, hashes)
     missing = [h for h in hashes if h not in found]
     if missing:
         raise KeyError(
             f"{len(missing)} items have no vector in space {space!r} (first: "
             f"{missing[0][:12]}); encode them and put_embeddings first"
         )
-    if not hashes:
-        return np.zeros((0, 0), np.float32)
-    return np.stack([np.frombuffer(found[h], np.float32) for h in hashes])
+    return np.stack([found[h] for h in hashes]) if hashes else np.zeros((0, 0), np.float32)
+
+
+def some_embeddings(db: Database, space: str, hashes: Sequence[str]) -> dict[str, Array]:
+    """The vectors (d,) there are, by hash. Damaged when one changed on the disk."""
+    rows = db.execute(
+        "SELECT hash, vector, crc FROM embeddings WHERE space = ? AND hash IN"
+        " (SELECT value FROM json_each(?))",
+        [space, json.dumps(list(hashes))],
+    ).fetchall()
+    found: dict[str, Array] = {}
+    for digest, data, crc in rows:
+        if zlib.crc32(data) != crc:
+            raise Damaged(
+                f"the vector of {digest[:12]} in space {space} is damaged; it can be "
+                "encoded again, the answers are not touched"
+            )
+        found[digest] = np.frombuffer(data, np.float32)
+    return found
 
 
 def missing_embeddings(db: Database, space: str, hashes: Sequence[str]) -> list[str]:
-    """Those hashes, in order, that have no vector in the space yet."""
+    """Those hashes, in order, that have no vector made here in the space yet."""
     rows = db.execute(
-        "SELECT hash FROM embeddings WHERE space = ? AND hash IN (SELECT value FROM json_each(?))",
+        "SELECT hash FROM embeddings WHERE space = ? AND given = 0"
+        " AND hash IN (SELECT value FROM json_each(?))",
         [space, json.dumps(list(hashes))],
     ).fetchall()
     found = {row[0] for row in rows}

@@ -60,6 +60,7 @@ CREATE TABLE embeddings (
     hash TEXT NOT NULL,
     vector BLOB NOT NULL,
     crc INTEGER NOT NULL,
+    given INTEGER NOT NULL CHECK (given IN (0, 1)),
     PRIMARY KEY (space, hash)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX embeddings_hash ON embeddings(hash);

@@ -144,7 +144,7 @@ class Store:
         """
         for row in rows:
             items.check(kind, row)
-        items.write_media(self.folder / opening.MEDIA, rows)
+        self.put_media(rows)
         who, now = (owner, profile), time.time()
         return self.write(lambda db: items.add(db, kind, rows, who, now))
 
@@ -160,6 +160,10 @@ class Store:
 
     def media_path(self, digest: str) -> Path:
         return items.media_path(self.folder / opening.MEDIA, digest)
+
+    def put_media(self, rows: Sequence[NewItem]) -> None:
+        """Write the bytes of items that have some, before rows name them."""
+        items.write_media(self.folder / opening.MEDIA, rows)
 
     def retire_item(self, item_id: int) -> None:
         """Never offered again; answers about it stay."""
@@ -178,6 +182,10 @@ class Store:
     def embeddings(self, space: str, hashes: Sequence[str]) -> Array:
         """(len(hashes), d) float32 in the order of hashes."""
         return self.read(lambda db: items.embeddings(db, space, hashes))
+
+    def some_embeddings(self, space: str, hashes: Sequence[str]) -> dict[str, Array]:
+        """The vectors (d,) there are, by hash."""
+        return self.read(lambda db: items.some_embeddings(db, space, hashes))
 
     def missing_embeddings(self, space: str, hashes: Sequence[str]) -> list[str]:
         return self.read(lambda db: items.missing_embeddings(db, space, hashes))

@@ -1,0 +1,86 @@
+"""A profile's answers as JSON lines and as CSV: no local numbers, everything by content hash.
+
+A pair with a pick also carries prompt, chosen, rejected: what trainers of preference losses read.
+For pictures these two are content hashes.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from sqlite_utils import Database
+
+from profiles import answers, people
+from profiles.store import Store
+
+COLUMNS = ("seq", "created", "act", "kind", "question", "form", "rule", "repeat_of", "items",
+           "outcome", "target", "effective", "strength", "ms", "source", "key", "predicted", "note",
+           "extra", "prompt", "chosen", "rejected")  # fmt: skip
+
+
+def answers_jsonl(store: Store, profile_id: int) -> Iterator[str]:
+    """One line a row of the log, what was taken back included, newline at its end."""
+    for row in store.read(lambda db: portable(db, profile_id)):
+        yield json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def answers_csv(store: Store, profile_id: int) -> Iterator[str]:
+    """The same rows as a table; the first line names the columns."""
+    yield _csv_line(COLUMNS)
+    for row in store.read(lambda db: portable(db, profile_id)):
+        yield _csv_line([_cell(row.get(name)) for name in COLUMNS])
+
+
+def portable(db: Database, profile_id: int) -> list[dict[str, Any]]:
+    """The log with questions by number and items by hash."""
+    people.profile(db, profile_id)
+    shown = {
+        row[0]: row[1:]
+        for row in db.execute(
+            "SELECT DISTINCT i.id, i.hash, i.prompt, i.text FROM questions q, json_each(q.items) j"
+            " JOIN items i ON i.id = j.value WHERE q.profile_id = ?",
+            [profile_id],
+        )
+    }
+    numbers = dict(
+        db.execute("SELECT id, number FROM questions WHERE profile_id = ?", [profile_id]).fetchall()
+    )
+    return [_row(row, shown, numbers) for row in answers.rows(db, profile_id)]
+
+
+def _row(
+    row: dict[str, Any], shown: dict[int, tuple[str, str, str | None]], numbers: dict[int, int]
+) -> dict[str, Any]:
+    outcome = row["outcome"]
+    picks = outcome["picks"] if isinstance(outcome, dict) else []
+    made = {
+        **row,
+        "question": numbers[row["question"]],
+        "repeat_of": numbers.get(row["repeat_of"]),
+        "items": [shown[i][0] for i in row["items"]],
+        "outcome": {"picks": [shown[i][0] for i in picks]} if picks else outcome,
+    }
+    if row["form"] == "pair" and picks and row["effective"]:
+        best = shown[picks[0]]
+        other = shown[next(i for i in row["items"] if i != picks[0])]
+        made |= {"prompt": best[1], "chosen": best[2] or best[0], "rejected": other[2] or other[0]}
+    return made
+
+
+def _cell(value: Any) -> Any:
+    """Text that a spreadsheet would run as a formula is made plain text with a quote before it."""
+    if isinstance(value, (dict, list)):
+        value = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str) and value.lstrip().startswith(("=", "+", "-", "@")):
+        return "'" + value
+    if isinstance(value, str) and value.startswith(("\t", "\r", "\n")):
+        return "'" + value
+    return value
+
+
+def _csv_line(cells: Any) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerow(cells)
+    return out.getvalue()
