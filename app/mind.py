@@ -76,8 +76,8 @@ class Mind:
         return cls(profile, shelf, PREFERENCE[method].load().blank(shelf.prior))
 
     def form(self) -> str:
-        """Grids until there are enough picks, pairs after."""
-        return "grid" if self.answers < 2 and self.picks < 2 * ENOUGH_PICKS else "pair"
+        """Grids first; later every third question is a pair: closer, and it can come back swapped."""
+        return "pair" if self.answers % 3 == 2 else "grid"
 
     def plan(self, form: str | None = None) -> Plan:
         """The next question, by the person's own posterior; the same state asks the same."""

@@ -12,7 +12,7 @@ from engine.data import Array
 Z90 = 1.645
 SURE = 1.3
 TAIL = 0.2
-LEVELS = (0.04, 0.12, 0.22, 0.34, 0.48)
+LEVELS = (0.1, 0.25, 0.4, 0.55, 0.7)
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,6 @@ class Studio:
         """The question in front of the person; the same one again after a reload."""
         self._own(user, profile)
         asked = self.minds.question(profile, kind, form)
-        self.maker.warm(kind)
         return self._question_json(asked)
 
     def answer(
@@ -125,6 +124,7 @@ class Studio:
         except ValueError as wrong:
             raise Bad(str(wrong)) from None
         stored, following = self.minds.answer(Vote(asked, read, strength, ms, source, key))
+        self.maker.warm(asked.kind)
         self._tell()
         return {
             "seq": stored.seq,
@@ -338,7 +338,7 @@ class Studio:
 
     # shapes
 
-    def _item(
+    def item_json(
         self, item: int, score: float | None = None, std: float | None = None, told: bool = False
     ) -> dict[str, Any]:
         return wire.item(self.shelves.candidate(item), score, std, told)

@@ -1,2 +1,120 @@
-import { h } from "./dom.js";
-export const keepPage = () => h("section", { class: "page" });
+// Keep: earlier versions, files out and in, own things, tuning to come, and delete with proof.
+
+import { get, post, upload, url } from "./api.js";
+import { confirm, toast } from "./dialogs.js";
+import { button, clear, h, icon, onShow, plural } from "./dom.js";
+import { removal } from "./remove.js";
+import { own } from "./own.js";
+import { on, refresh, state, tell } from "./state.js";
+import { go } from "./tabs.js";
+
+const TUNING = 30;
+
+export function keepPage() {
+  const body = h("div", { class: "keep-body" });
+  const node = h("section", { class: "page keep", "aria-label": "Keep" }, h("div", { class: "topline" }, h("h1", { text: "Keep it, carry it, take it back" })), body);
+  const versions = versionList();
+  const tuning = tuningHalf();
+  const paint = () => {
+    if (!state.profile) return clear(body, empty());
+    clear(body, h("div", { class: "two" }, h("div", { class: "stack" }, carry(), versions.node, own()), h("div", { class: "stack" }, tuning.node, removal())));
+    versions.paint();
+    tuning.paint();
+  };
+  on("profile", paint);
+  on("named", paint);
+  for (const what of ["medium", "progress"]) on(what, () => (versions.paint(), tuning.paint()));
+  onShow(node, () => (versions.paint(), tuning.paint()));
+  paint();
+  return node;
+}
+
+function empty() {
+  return h("div", { class: "nothing" }, h("p", { text: "There is no taste to keep yet. Pick a few things, or bring a taste file from elsewhere." }),
+    h("div", { class: "row" }, button("Pick five things", () => go("choose"), { kind: "primary" }), bringIn()));
+}
+
+function carry() {
+  const path = `profiles/${state.profile.id}/export`;
+  const link = (text, query) => h("a", { class: "button", href: url(`${path}?${query}`), download: "" }, icon("file"), text);
+  return h("section", { class: "box" }, h("h2", { text: "Files" }),
+    h("p", { class: "note", text: "The taste file holds everything of this taste: answers, versions and your own pictures. Bring it to another machine and go on there." }),
+    h("div", { class: "row" }, link("Taste file", "what=bundle"), bringIn()),
+    h("p", { class: "note", text: "Only the answers, for your own sums:" }),
+    h("div", { class: "row" }, link("Answers as JSONL", "what=answers&format=jsonl"), link("Answers as CSV", "what=answers&format=csv")));
+}
+
+function bringIn() {
+  const file = h("input", { type: "file", accept: ".penchant,application/octet-stream", hidden: true, "aria-label": "Taste file" });
+  const opener = button("Bring one in...", () => file.click());
+  file.addEventListener("change", async () => {
+    if (!file.files[0]) return;
+    opener.disabled = true;
+    try {
+      const made = await upload("import", file.files[0]);
+      await refresh(made.id);
+      toast(`${made.name || "The taste"} is here.`);
+    } catch (wrong) {
+      toast(wrong.message, null, { bad: true });
+    }
+    file.value = "";
+    opener.disabled = false;
+  });
+  return h("span", {}, file, opener);
+}
+
+function versionList() {
+  const list = h("div", {});
+  const node = h("section", { class: "box" }, h("h2", { text: "Versions" }),
+    h("p", { class: "note", text: "A version is what was known at a moment. Going back takes later answers out of the sums; they stay in the record." }), list);
+  let drawn = null;
+  const paint = async () => {
+    const wanted = `${state.profile?.id} ${state.medium} ${state.progress[state.medium]?.answers}`;
+    if (!state.profile || !node.checkVisibility() || wanted === drawn) return;
+    drawn = wanted;
+    try {
+      const { versions } = await get(`profiles/${state.profile.id}/belief?medium=${state.medium}`);
+      if (wanted === drawn) clear(list, table(versions));
+    } catch (wrong) {
+      drawn = null;
+      clear(list, h("p", { class: "bad", text: wrong.message }));
+    }
+  };
+  return { node, paint };
+}
+
+function table(versions) {
+  if (!versions.length) return h("p", { text: "None yet: the first one is written after a few answers." });
+  return h("ol", { class: "versions" }, versions.slice(0, 12).map((row, index) => h("li", {},
+    h("span", {}, h("strong", { text: `Version ${versions.length - index}` }), h("span", { class: "note", text: ` ${when(row.created)}${row.note ? `, ${row.note}` : ""}` })),
+    index ? button("Go back to this", () => restore(row, versions.length - index)) : h("span", { class: "note", text: "now" }))));
+}
+
+function when(seconds) {
+  return new Date(1000 * seconds).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+}
+
+async function restore(row, number) {
+  const sure = await confirm(`Go back to version ${number}?`, ["Answers given after it no longer count. They stay in the record and in the taste file."], "Go back", "primary");
+  if (!sure) return;
+  try {
+    const { taken_back: taken } = await post(`profiles/${state.profile.id}/restore`, { version: row.id });
+    toast(taken === undefined ? "Went back." : `Went back: ${plural(taken, "answer")} taken out.`);
+    tell("stale");
+    await refresh(state.profile.id);
+  } catch (wrong) {
+    toast(wrong.message, null, { bad: true });
+  }
+}
+
+function tuningHalf() {
+  const count = h("p");
+  const node = h("section", { class: "box" }, h("h2", { text: "Tune a model" }),
+    h("p", { text: "Not here yet. Tuning will train a small add-on for a model from your answers: minutes of work that runs on its own, can be paused, and ends in files that other programs load." }),
+    count, h("p", { class: "note", text: "Until then Create bends its results to your taste without training: by choosing among drafts, and by steering the model while it writes." }));
+  const paint = () => {
+    const have = state.progress[state.medium]?.answers ?? state.profile?.answers?.[state.medium] ?? 0;
+    count.textContent = have >= TUNING ? `It will want about ${TUNING} answers. You have ${have}: ready when it comes.` : `It will want about ${TUNING} answers. You have ${have}.`;
+  };
+  return { node, paint };
+}

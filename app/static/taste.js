@@ -1,2 +1,73 @@
-import { h } from "./dom.js";
-export const taste = () => h("section", { class: "page" });
+// My taste: what was learned, in words, bars, a map and lists; every figure with its doubt.
+
+import { get } from "./api.js";
+import { axes } from "./axes.js";
+import { curve } from "./curve.js";
+import { button, clear, h, onShow, plural } from "./dom.js";
+import { accuracyWords } from "./liking.js";
+import { TasteMap } from "./map.js";
+import { on, state } from "./state.js";
+import { strip } from "./strip.js";
+import { mediumSwitch } from "./switch.js";
+import { go } from "./tabs.js";
+
+const ENOUGH = 5;
+
+export function taste() {
+  const body = h("div", { class: "taste-body", "aria-live": "off" });
+  const node = h("section", { class: "page taste", "aria-label": "My taste" }, body);
+  const medium = mediumSwitch();
+  let drawn = null;
+
+  async function paint() {
+    if (!node.checkVisibility()) return;
+    const wanted = `${state.profile?.id} ${state.medium} ${state.progress[state.medium]?.answers}`;
+    if (wanted === drawn) return;
+    drawn = wanted;
+    if (!state.profile) return clear(body, empty(0, medium));
+    try {
+      const belief = await get(`profiles/${state.profile.id}/belief?medium=${state.medium}`);
+      if (wanted === drawn) clear(body, belief.answers < ENOUGH ? empty(belief.answers, medium) : full(belief, medium));
+    } catch (wrong) {
+      drawn = null;
+      clear(body, h("p", { class: "bad", text: wrong.message }), button("Try again", paint));
+    }
+  }
+
+  onShow(node, paint);
+  for (const what of ["profile", "medium", "progress"]) on(what, paint);
+  return node;
+}
+
+function empty(answers, medium) {
+  return h("div", { class: "nothing" }, medium, h("h1", { text: answers ? "A little more, please" : "Nothing to see yet" }),
+    h("p", { text: answers ? `${plural(answers, "answer")} so far. From ${ENOUGH} on, this page says what you like.` : "After five answers this page says what you like: in words, in bars and on a map." }),
+    button("Pick five things", () => go("choose"), { kind: "primary" }));
+}
+
+function full(belief, medium) {
+  return [
+    h("div", { class: "topline" }, h("h1", { class: "sentence", text: belief.sentence }), medium),
+    h("p", { class: "note lead", text: `From ${plural(belief.answers, "answer")}. ${accuracyWords(belief.accuracy)}` }),
+    h("div", { class: "two" },
+      h("section", {}, h("h2", { text: "What you lean to" }), h("p", { class: "note", text: "The dot is the best guess, the band is where it may be. Grey: not sure yet." }), axes(belief.axes)),
+      h("section", {}, h("h2", { text: "How well it knows you" }), h("p", { class: "note", text: "Each answer is guessed before it is learned. The line is the share guessed right, the band its doubt." }),
+        curve(belief.history), h("div", { class: "facts-box" }, h("p", { text: agreement(belief.self_agreement) }), h("p", { text: side(belief.side_bias) })))),
+    h("section", {}, h("h2", { text: "Map of the collection" }), h("p", { class: "note", text: "Point at a mark to see what it is; press it for a large view." }),
+      new TasteMap(belief.map, belief.medium, [...belief.best, ...belief.worst, ...belief.unsure]).node),
+    strip("You would like most", "How likely you are to pick each over an average one, with a 90 % interval.", belief.best),
+    strip("You would like least", "The same figure, from the other end.", belief.worst),
+    strip("Least sure about", "An answer about these teaches most.", belief.unsure),
+  ];
+}
+
+function agreement({ agreed, of }) {
+  if (!of) return "About every twelfth pair comes back with sides swapped, to see whether you agree with yourself. None has yet.";
+  return `When a pair came back with sides swapped, you agreed with yourself ${agreed} of ${plural(of, "time")}.`;
+}
+
+function side({ mean, low, high }) {
+  const range = `${mean.toFixed(2)}, between ${low.toFixed(2)} and ${high.toFixed(2)}`;
+  if (low <= 0 && high >= 0) return `No habit of picking one side is seen (${range}).`;
+  return `You pick the ${mean > 0 ? "left" : "right"} side a little more often than taste explains (${range}); it is taken out of the sums.`;
+}

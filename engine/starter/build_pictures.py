@@ -1,4 +1,4 @@
-"""Build the picture pool that ships: python -m engine.starter.build_pictures --work DIR [--side 192]
+"""Build the picture pool that ships: python -m engine.starter.build_pictures --work DIR 
 
 Takes the icon packages by name with `npm pack` (see SETS), renders them with resvg, brings all to
 one size with the same drawn area, and writes pictures.zip, pictures.jsonl, pictures.safetensors,
@@ -179,7 +179,7 @@ def weights(target: Path) -> None:
     save_torch({k: v for k, v in half.items() if not k.startswith("_fc.")}, str(target))
 
 
-def write(records: list[dict[str, Any]], bodies: list[bytes]) -> None:
+def write(records: list[dict[str, Any]], bodies: list[bytes], raw: Path) -> None:
     """All files of the pool, byte for byte the same on every run."""
     with zipfile.ZipFile(HERE / "pictures.zip", "w", zipfile.ZIP_STORED) as archive:
         for record, body in zip(records, bodies, strict=True):
@@ -187,19 +187,19 @@ def write(records: list[dict[str, Any]], bodies: list[bytes]) -> None:
     by_concept = {r["concept"]: r["keywords"] for r in records}
     lines = [json.dumps({k: v for k, v in r.items() if k != "keywords"}) for r in records]
     (HERE / "pictures.jsonl").write_text("\n".join(lines) + "\n")
-    encode(records, bodies, by_concept)
+    encode(records, bodies, by_concept, raw)
 
 
-def encode(records: list[dict[str, Any]], bodies: list[bytes], words: dict[str, list[str]]) -> None:
+def encode(
+    records: list[dict[str, Any]], bodies: list[bytes], words: dict[str, list[str]], raw: Path
+) -> None:
     """Features in the taste space, statistics, and caption vectors."""
     from engine.encoders.lite0 import Lite0
     from engine.encoders.minilm import MiniLM
 
     pictures = [Image.open(io.BytesIO(b)).convert("RGB") for b in bodies]
     learned, stats = Lite0().encode(pictures), picture_stats.measure_all(pictures)
-    made = space.make(
-        learned, stats, [r["concept"] for r in records], [r["style"] for r in records]
-    )
+    made = space.make(learned, stats, [r["concept"] for r in records])
     save_file(made, str(HERE / "picture_space.safetensors"))
     names = sorted(words)
     spoken = [f"{name}. {', '.join(words[name][:8])}" for name in names]
@@ -213,7 +213,7 @@ def encode(records: list[dict[str, Any]], bodies: list[bytes], words: dict[str, 
         },
         str(HERE / "pictures.safetensors"),
     )
-    np.savez(HERE.parent.parent / ".models" / "pool_raw.npz", learned=learned, stats=stats)
+    np.savez(raw, learned=learned, stats=stats)
 
 
 def main() -> None:
@@ -227,7 +227,7 @@ def main() -> None:
     records, bodies = gather(given.work, given.side, given.quality)
     print(f"{len(records)} pictures of {len({r['concept'] for r in records})} concepts, "
           f"{sum(map(len, bodies)) / 1e6:.1f} MB")  # fmt: skip
-    write(records, bodies)
+    write(records, bodies, given.work / "raw.npz")
 
 
 if __name__ == "__main__":

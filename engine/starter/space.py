@@ -1,49 +1,48 @@
 """The recipe of a taste space: how measured statistics and learned features become coordinates.
 
-A space is a linear map: x = [clip(robust z-score of the statistics), PCA of the learned features].
-`prior_var` says, per coordinate, how far apart people's tastes are expected to lie: coordinates in
-which the same content differs between styles (or voices) get more, because that is where taste,
-not topic, lives. Scaled so that two random items of the pool differ by `SPREAD` prior standard
-deviations of liking on average.
+x = [normal scores of the statistics, scaled PCA of the learned features], 64 numbers. A normal
+score is the statistic's rank in the pool on the scale of a Gaussian (van der Waerden), so that one
+odd picture cannot outweigh the rest and one unit means the same everywhere. PCA directions are
+found where content is held fixed, so that they carry looks (or voice) before topic.
+
+`prior_var` is how far apart tastes are expected to lie per coordinate: the same for every
+statistic, less for learned features (LEARNED), together such that two random items of the pool
+differ by SPREAD prior deviations of liking. Measured alternatives stand in docs/log.md.
 """
 
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 DIM = 64
+KNOTS = 65
 CLIP = 3.5
 SPREAD = 3.0
+LEARNED = 0.1
 
 
 def make(
-    learned: NDArray[Any], stats: NDArray[Any], content: Sequence[str], looks: Sequence[str]
+    learned: NDArray[Any], stats: NDArray[Any], content: Sequence[str]
 ) -> dict[str, NDArray[np.float32]]:
-    """Constants of a space from the pool. learned (n, D), stats (n, s); content and looks (n,)."""
+    """Constants of a space from the pool. learned (n, D), stats (n, s), content (n,) names."""
     stats = np.asarray(stats, np.float64)
     learned = np.asarray(learned, np.float64)
-    middle = np.median(stats, 0)
-    width = (np.quantile(stats, 0.9, 0) - np.quantile(stats, 0.1, 0)) / 2.56
-    width = np.maximum(width, 0.25 * stats.std(0)).clip(1e-6)
     k = DIM - stats.shape[1]
     mean = learned.mean(0)
-    within = learned - _group_means(learned, content)
-    # Directions are found where content is held fixed, so that they carry looks first.
-    _, _, rows = np.linalg.svd(within, full_matrices=False)
-    project = rows[:k]
-    coords = (learned - mean) @ project.T
-    scale = coords.std(0)
-    made = {
-        "stat_middle": middle,
-        "stat_width": width,
+    _, _, rows = np.linalg.svd(learned - group_means(learned, content), full_matrices=False)
+    scale = ((learned - mean) @ rows[:k].T).std(0)
+    made: dict[str, NDArray[Any]] = {
+        "knots": np.quantile(stats, np.linspace(0, 1, KNOTS), axis=0),
         "mean": mean,
-        "project": project / scale[:, None],
+        "project": rows[:k] / scale[:, None],
     }
     x = apply(made, learned, stats)
     made["centre"] = x.mean(0)
-    made["prior_var"] = prior_var(x - x.mean(0), stats.shape[1], content, looks)
+    weight = np.concatenate([np.ones(stats.shape[1]), np.full(k, LEARNED)])
+    made["prior_var"] = weight * SPREAD**2 / (2 * float((weight * x.var(0)).sum()))
     return {name: np.asarray(value, np.float32) for name, value in made.items()}
 
 
@@ -51,29 +50,29 @@ def apply(
     space: Mapping[str, NDArray[Any]], learned: NDArray[Any], stats: NDArray[Any]
 ) -> NDArray[np.float32]:
     """(n, 64) coordinates in the space."""
-    z = np.clip((stats - space["stat_middle"]) / space["stat_width"], -CLIP, CLIP)
+    z = scores(np.asarray(stats, np.float64), space["knots"])
     p = np.clip((learned - space["mean"]) @ space["project"].T, -CLIP, CLIP)
     x = np.concatenate([z, p], 1)
-    if "centre" in space:
-        x = x - space["centre"]
-    return np.asarray(x, np.float32)
+    return np.asarray(x - space["centre"] if "centre" in space else x, np.float32)
 
 
-def prior_var(
-    x: NDArray[Any], stats: int, content: Sequence[str], looks: Sequence[str]
-) -> NDArray[np.float64]:
-    """(64,) prior variances; see the module text."""
-    total = x.var(0).clip(1e-9)
-    inside = (x - _group_means(x, content)).var(0)
-    between = np.var(_group_means(x, looks), 0)
-    weight = 0.25 + inside / total + between / total
-    weight[:stats] *= 2.0
-    per_item = weight / total
-    expected = 2 * float((per_item * total).sum())
-    return np.asarray(per_item * SPREAD**2 / expected)
+def scores(stats: NDArray[Any], knots: NDArray[Any]) -> NDArray[np.float64]:
+    """Normal scores of stats (n, s) by the pool's quantiles `knots` (KNOTS, s).
+
+    Equal knots (a statistic that is often 0) share their middle rank.
+    """
+    share = np.linspace(0.5 / KNOTS, 1 - 0.5 / KNOTS, KNOTS)
+    normal = np.vectorize(NormalDist().inv_cdf)(share)
+    out = np.empty(stats.shape)
+    for j, column in enumerate(np.asarray(knots, np.float64).T):
+        values, first = np.unique(column, return_inverse=True)
+        middle = np.bincount(first, normal) / np.bincount(first)
+        out[:, j] = np.interp(stats[:, j], values, middle)
+    return out
 
 
-def _group_means(x: NDArray[Any], groups: Sequence[str]) -> NDArray[Any]:
+def group_means(x: NDArray[Any], groups: Sequence[str]) -> NDArray[Any]:
+    """(n, D): every row replaced by the mean of its group."""
     names, rows = np.unique(np.asarray(groups), return_inverse=True)
     sums = np.zeros((len(names), x.shape[1]))
     np.add.at(sums, rows, x)
