@@ -4,6 +4,7 @@ Works on a Studio; knows neither SQL nor HTTP. Every line it yields is ready for
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from app.making import Taste, Unavailable
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from app.studio import Studio
 
 COLLECTION = "from the collection"
+# Full strength on the slider: the largest at which bench steer keeps the text coherent.
+SAFE = 1.0
+WARMTH = 0.6
 
 
 def create(
@@ -31,6 +35,7 @@ def create(
         n=wanted["n"],
         seed=wanted["seed"],
         max_tokens=wanted["max_tokens"],
+        temperature=WARMTH,
         cancelled=cancelled,
     )
     taste = _taste(studio, profile, kind)
@@ -88,8 +93,32 @@ def _pictures(
 def _words(
     studio: "Studio", user: int, request: Request, taste: Taste, wanted: dict[str, Any]
 ) -> Iterator[tuple[str, Sample]]:
+    depth = wanted["depth"] or "steered"
+
+    @contextmanager
+    def bend(backbone: Any, plain: int, drafts: int) -> Iterator[None]:
+        if depth == "instant" or not wanted["strength"] or not taste.answers:
+            yield
+            return
+        from engine.steering.activation import activation
+
+        found = direction(studio, backbone, taste)
+        rows = [None] * plain + [found] * drafts
+        with activation(backbone, rows, wanted["strength"] * SAFE):
+            yield
+
+    yield from studio.maker.words(request, taste, bend, wanted["strength"])
+
+
+def direction(studio: "Studio", backbone: Any, taste: Taste) -> Any:
+    """The person's direction in the model: the passages weighted by how much they are liked."""
+    from engine.starter.states import passage_states
+    from engine.steering.activation import LAYERS, from_scores
+
     pool = studio.shelves.pool("text")
-    yield from studio.maker.words(request, taste, wanted["strength"], wanted["depth"], pool)
+    states = studio.maker.part(f"states {backbone.name}", lambda: passage_states(backbone, LAYERS))
+    mean, _ = taste.score(pool.features)
+    return from_scores(backbone.name, states, mean, [r["task"] for r in pool.records])
 
 
 def _line(studio: "Studio", side: str, sample: Sample) -> dict[str, Any]:

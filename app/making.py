@@ -6,7 +6,7 @@ Everything here is the engine's; the Studio brings the belief and stores what wa
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 from engine.data import Array, Features, Kind, Request, Sample
 
 DRAFTS = 8
+SEEDS, FAR = 7919, 104_729
 MODEL = "SmolLM2-135M-Instruct"
 CAPTIONS = "minilm-l6"
 log = logging.getLogger("penchant")
@@ -33,6 +34,10 @@ class Taste:
     score: Callable[[Array], tuple[Array, Array]]
     key: tuple[int, int]
     answers: int = 0
+
+
+# Steers `backbone` inside a with block, given how many plain rows come first and how many drafts.
+Bend = Callable[[Any, int, int], AbstractContextManager[Any]]
 
 
 class Maker:
@@ -75,6 +80,11 @@ class Maker:
         load = (lambda: self.encode(CAPTIONS, ["warm"])) if kind == "picture" else self.words_ready
         threading.Thread(target=self._quietly, args=(load,), daemon=True).start()
 
+    def words_ready(self) -> None:
+        """The language model and the judge of its drafts."""
+        self.language_model()
+        self.encode("starter-text", ["warm"])
+
     def _quietly(self, load: Callable[[], Any]) -> None:
         try:
             load()
@@ -115,7 +125,7 @@ class Maker:
                 "the language model is not in place; run `python3 launch.py` once, or point "
                 "--lm at a folder that holds a causal language model"
             )
-        return CausalLM.load(where)
+        return CausalLM.load(where, self.cpu)
 
     def pictures(
         self, backbone: Any, request: Request, taste: Taste, strength: float
@@ -130,9 +140,58 @@ class Maker:
                 for sample in backbone.generate(request):
                     yield "personal", self._scored(sample, taste)
 
+    def words(
+        self, request: Request, taste: Taste, bend: Bend, strength: float
+    ) -> Iterator[tuple[str, Sample]]:
+        """Plain texts as they are written; then, of several drafts, the one liked best.
+
+        Everything is one batch on shared noise. At strength 0 the personal text is the plain one.
+        """
+        backbone = self.language_model()
+        per = max(2, DRAFTS // request.n) if strength else 0
+        seeds = [request.seed * SEEDS + i for i in range(request.n)]
+        extra = [s + d * FAR for s in seeds for d in range(per)]
+        finished: dict[int, Sample] = {}
+        with self.slot(), bend(backbone, request.n, len(extra)):
+            for sample in backbone.stream(request, seeds + extra):
+                if sample.index < request.n:
+                    yield "plain", self._judged(sample, taste) if sample.done else sample
+                if sample.done:
+                    finished[sample.index] = sample
+        for index in range(request.n):
+            drafts = [finished[request.n + index * per + d] for d in range(per)
+                      if request.n + index * per + d in finished]  # fmt: skip
+            if index in finished:
+                yield "personal", self._choose(finished[index], drafts, taste)
+
+    def _choose(self, plain: Sample, drafts: Sequence[Sample], taste: Taste) -> Sample:
+        """The draft with the best predicted liking among those that still make sense."""
+        sound = [d for d in drafts if coherent(d.text, plain.text)]
+        judged = [self._judged(d, taste) for d in sound] or [self._judged(plain, taste)]
+        best = max(judged, key=lambda d: d.score or 0.0)
+        return replace(best, index=plain.index, delta="")
+
+    def _judged(self, sample: Sample, taste: Taste) -> Sample:
+        if not sample.text.strip():
+            return sample
+        mean, std = taste.score(self.encode("starter-text", [sample.text]))
+        return replace(sample, score=float(mean[0]), std=float(std[0]))
+
     @staticmethod
     def _scored(sample: Sample, taste: Taste) -> Sample:
         if sample.item is None:
             return sample
         mean, std = taste.score(taste.features.of([sample.item]))
         return replace(sample, score=float(mean[0]), std=float(std[0]))
+
+
+def distinct2(text: str) -> float:
+    """Share of different word pairs: falls when a model repeats itself."""
+    words = text.lower().split()
+    pairs = list(zip(words, words[1:], strict=False))
+    return len(set(pairs)) / len(pairs) if pairs else 0.0
+
+
+def coherent(text: str, plain: str) -> bool:
+    """Steering must not cost sense: no more repetition, and not cut to a stub."""
+    return distinct2(text) >= 0.8 * distinct2(plain) and len(text.split()) >= 6
