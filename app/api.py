@@ -143,6 +143,8 @@ def _about(router: APIRouter, studio: Studio, accounts: Accounts) -> None:
 
 
 def _profiles(router: APIRouter, studio: Studio) -> None:
+    _belief(router, studio)
+
     @router.get("/profiles")
     def profiles(user: User) -> dict[str, Any]:
         return {"profiles": studio.profiles(user)}
@@ -163,6 +165,8 @@ def _profiles(router: APIRouter, studio: Studio) -> None:
     def delete(profile: int, user: User) -> dict[str, Any]:
         return studio.delete_profile(user, profile)
 
+
+def _belief(router: APIRouter, studio: Studio) -> None:
     @router.get("/profiles/{profile}/belief")
     def belief(profile: int, user: User, medium: Medium = "picture") -> dict[str, Any]:
         return studio.belief(user, profile, medium)

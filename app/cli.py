@@ -1,4 +1,4 @@
-"""The command line inside the environment: serve, bench, doctor, and one verb of the Studio each."""
+"""The command line inside the environment: serve, bench, doctor, one verb of the Studio each."""
 
 import json
 import os
@@ -138,7 +138,8 @@ def _belief(studio: "Studio", user: int, given: Any) -> Any:
 
 
 def _create(studio: "Studio", user: int, given: Any) -> Any:
-    wanted = {"medium": given.medium, "prompt": " ".join(given.words[1:]) or word(given, 1, "PROMPT"),
+    prompt = " ".join(given.words[1:]) or word(given, 1, "PROMPT")
+    wanted = {"medium": given.medium, "prompt": prompt,
               "n": given.n, "strength": given.strength, "seed": given.seed, "depth": given.depth,
               "max_tokens": 80}  # fmt: skip
     lines = studio.generate(user, number(given, 0, "PROFILE"), wanted, lambda: False)

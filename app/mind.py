@@ -76,7 +76,7 @@ class Mind:
         return cls(profile, shelf, PREFERENCE[method].load().blank(shelf.prior))
 
     def form(self) -> str:
-        """Grids first; later every third question is a pair: closer, and it can come back swapped."""
+        """Grids first, and every third question a pair: closer, and it can come back swapped."""
         return "pair" if self.answers % 3 == 2 else "grid"
 
     def plan(self, form: str | None = None) -> Plan:
@@ -107,7 +107,7 @@ class Mind:
         return all(i in self.shelf.features for i in question.items)
 
     def predict(self, question: Question, outcome: Outcome) -> float | None:
-        """Probability of this outcome before it is learnt from; None where there is nothing to say."""
+        """Probability of this outcome before it is learnt from; None for words such as skip."""
         if outcome.word or not self.knows(question):
             return None
         return float(self.belief.predict(question, outcome, self.shelf.features))

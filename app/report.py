@@ -76,7 +76,7 @@ def progress(mind: Mind) -> dict[str, Any]:
 
 
 def accuracy(mind: Mind) -> dict[str, Any]:
-    """Right guesses made before each answer was learnt; the random share where it is long enough."""
+    """Right guesses, each made before its answer was learnt; the random share where it is long."""
     tally, which = (mind.honest, "random") if mind.honest.n >= 8 else (mind.every, "all")
     low, high = tally.interval()
     value = tally.right / tally.n if tally.n else None

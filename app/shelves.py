@@ -30,7 +30,7 @@ KEPT = 64
 
 
 class Shelves:
-    """`new_item` makes a row for the store: new_item(hash, prompt, text, made, attributes, media)."""
+    """`new_item(hash, prompt, text, made, attributes, media)` makes a row for the store."""
 
     def __init__(self, store: Any, maker: Maker, new_item: Callable[..., Any]) -> None:
         self.store, self.maker, self.new_item = store, maker, new_item
@@ -159,7 +159,7 @@ class Shelves:
     # own things
 
     def add_texts(
-        self, user: int, texts: Sequence[str], prompt: str, made: str = "own"
+        self, who: tuple[int, int], texts: Sequence[str], prompt: str, made: str = "own"
     ) -> list[int]:
         """Encode and store own passages (or liked results); the same text twice is one item."""
         cleaned = list(dict.fromkeys(t.strip() for t in texts if t.strip()))

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-
 from app import report, wire
 from app.ahead import Ahead
 from app.making import Maker

@@ -3,7 +3,7 @@
 import { get, insist, key, post, Refused } from "./api.js";
 import { Answers } from "./answers.js";
 import { shortcuts, toast, zoom } from "./dialogs.js";
-import { button, clear, h } from "./dom.js";
+import { button, clear, h, icon } from "./dom.js";
 import { Grid, task } from "./grid.js";
 import { Pair } from "./pair.js";
 import { MEDIA, ensure, keep, on, recall, setMedium, setProgress, state, tell, use } from "./state.js";
@@ -66,7 +66,7 @@ export class Card {
     this.node.dataset.view = "first";
     clear(this.heading, "Pick what you like");
     clear(this.task, "Three picks are enough. Nothing you choose leaves this machine.");
-    const start = (medium) => button(MEDIA[medium], () => this.#begin(medium), { kind: "big" });
+    const start = (medium) => button([icon(medium, 44), MEDIA[medium]], () => this.#begin(medium), { kind: "big" });
     clear(this.stage, h("div", { class: "doors" }, start("picture"), start("text")));
     this.say("");
   }

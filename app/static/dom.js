@@ -44,6 +44,8 @@ const PATHS = {
   thumbup: "M7 11v9H4v-9zM7 11l4-8a2 2 0 0 1 2.6 2.4L12.8 9H18a2 2 0 0 1 2 2.3l-1.2 7A2 2 0 0 1 16.8 20H7",
   thumbdown: "M7 13V4H4v9zM7 13l4 8a2 2 0 0 0 2.6-2.4L12.8 15H18a2 2 0 0 0 2-2.3l-1.2-7A2 2 0 0 0 16.8 4H7",
   check: "M5 12.5l4.5 4.5L19 7.5",
+  picture: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15.5 9.5m-1.2 0a1.2 1.2 0 1 0 2.4 0a1.2 1.2 0 1 0-2.4 0",
+  text: "M5 6h14M5 10h14M5 14h14M5 18h8",
   file: "M6 3h8l4 4v14H6zM14 3v4h4",
 };
 
@@ -56,7 +58,7 @@ export function icon(name, size = 18) {
 export function button(text, click, { kind = "", key = "", ...rest } = {}) {
   const keycap = key ? h("kbd", { text: key, "aria-hidden": "true" }) : null;
   const props = { type: "button", class: `button ${kind}`, on: { click }, "aria-keyshortcuts": ariaKey(key), ...rest };
-  return h("button", props, h("span", { class: "word" }, text), keycap);
+  return h("button", props, Array.isArray(text) ? text : h("span", { class: "word" }, text), keycap);
 }
 
 const ARIA = { "←": "ArrowLeft", "→": "ArrowRight", "↑": "ArrowUp", "↓": "ArrowDown", "⇧Z": "Shift+Z" };

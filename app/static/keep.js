@@ -17,7 +17,7 @@ export function keepPage() {
   const tuning = tuningHalf();
   const paint = () => {
     if (!state.profile) return clear(body, empty());
-    clear(body, h("div", { class: "two" }, h("div", { class: "stack" }, carry(), versions.node, own()), h("div", { class: "stack" }, tuning.node, removal())));
+    clear(body, h("div", { class: "two" }, h("div", { class: "stack" }, carry(), versions.node), h("div", { class: "stack" }, own(), tuning.node, removal())));
     versions.paint();
     tuning.paint();
   };

@@ -16,11 +16,11 @@ export function liking(score, std) {
   };
 }
 
-/** "82 %, between 61 and 93" */
+/** "82 % (61 to 93)" */
 export function likingWords(score, std) {
   const { mean, low, high } = liking(score, std);
   const p = (share) => Math.round(100 * share);
-  return `${p(mean)} %, between ${p(low)} and ${p(high)}`;
+  return `${p(mean)} % (${p(low)} to ${p(high)})`;
 }
 
 export const LIKING_HELP = "The chance that you would pick this over an average one, with its 90 % interval.";

@@ -2,11 +2,11 @@
 
 import { post, root } from "./api.js";
 import { shortcuts } from "./dialogs.js";
-import { button, clear, h } from "./dom.js";
+import { button, clear, h, icon } from "./dom.js";
 import { keep, on, recall, state } from "./state.js";
 
 const THEME = "penchant.theme";
-const THEMES = { auto: "Like the system", light: "Light", dark: "Dark" };
+const THEMES = { auto: "System", light: "Light", dark: "Dark" };
 const dark = matchMedia("(prefers-color-scheme: dark)");
 let standard = "auto";
 
@@ -26,15 +26,28 @@ function applyTheme() {
   document.body.classList.toggle("dark", isDark);
 }
 
-/** Gradio's sidebar opens by its own button, the first one inside it. */
+let node = null;
+let opener = null;
+
+/** Gradio's sidebar opens by its own button, the first one inside it; shut, its contents are out of reach. */
 export function toggleSettings() {
   document.querySelector("#settings button")?.click();
+  node.inert = !node.inert;
+  if (node.inert) return opener?.focus();
+  opener = document.activeElement;
+  setTimeout(() => node.querySelector("button").focus({ preventScroll: true }), 60);
 }
 
 export function settings() {
   const facts = h("div", { class: "facts" });
-  const paint = () => clear(facts, describe(state.system));
-  const node = h("div", { class: "settings" }, h("h2", { text: "Settings" }), look(), facts, privacy(),
+  const paint = () => {
+    clear(facts, describe(state.system));
+    node.querySelector(".version").textContent = `Penchant ${state.system?.version ?? ""}`;
+  };
+  const shut = button("", toggleSettings, { kind: "quiet round", "aria-label": "Close settings" });
+  clear(shut, icon("close"));
+  node = h("div", { class: "settings", role: "region", "aria-label": "Settings", inert: true, on: { keydown: (event) => event.key === "Escape" && toggleSettings() } },
+    h("header", {}, h("h2", { text: "Settings" }), shut), look(), facts, privacy(),
     h("section", {}, h("h3", { text: "Keys" }), button("Show the keys", shortcuts)), doctor(), goodbye());
   on("system", paint);
   paint();
@@ -74,7 +87,7 @@ function privacy() {
 function doctor() {
   return h("section", {}, h("h3", { text: "Something wrong?" }), h("p", { class: "note" },
     "In a terminal, ", h("code", { text: "python3 launch.py doctor" }), " says what is missing and what to do. Its report holds none of your prompts or answers."),
-    h("p", { class: "note", text: `Penchant ${state.system?.version ?? ""}` }));
+    h("p", { class: "note version" }));
 }
 
 function goodbye() {

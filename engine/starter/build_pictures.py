@@ -1,4 +1,4 @@
-"""Build the picture pool that ships: python -m engine.starter.build_pictures --work DIR 
+"""Build the picture pool that ships: python -m engine.starter.build_pictures --work DIR
 
 Takes the icon packages by name with `npm pack` (see SETS), renders them with resvg, brings all to
 one size with the same drawn area, and writes pictures.zip, pictures.jsonl, pictures.safetensors,

@@ -18,7 +18,8 @@ WORDS_OUT = (
     "nazar", "hamsa", "moai", "kaaba", "placard", "headstone", "transgender", "bikini", "briefs",
     "underwear", "sake", "slot machine", "mahjong", "flower playing cards", "joker", "japanese",
     "pine decoration", "toilet", "roll of paper", "bone", "cut of meat", "sign", "bow and arrow",
-    "boomerang", "chains", "oil drum", "construction", "police", "customs", "love hotel", " suit", "wedding", "pig nose",
+    "boomerang", "chains", "oil drum", "construction", "police", "customs", 
+    "love hotel", " suit", "wedding", "pig nose",
 )  # fmt: skip
 
 

@@ -49,7 +49,7 @@ def from_scores(
     tasks: Sequence[str],
     layers: Sequence[int] = LAYERS,
 ) -> Direction:
-    """hidden (n, L, d) of texts, scores (n,) how much each is liked, tasks (n,) what they are about.
+    """hidden (n, L, d) of texts, scores (n,) how much each is liked, tasks (n,) their topics.
 
     Scores are centred within a task and used as weights, so that topic cancels: the mean
     difference of chosen and rejected, with every text as chosen or rejected as it is liked.

@@ -1,0 +1,20 @@
+// A row of things with what the studio thinks of each.
+
+import { media } from "./api.js";
+import { zoom } from "./dialogs.js";
+import { h } from "./dom.js";
+import { LIKING_HELP, likingWords } from "./liking.js";
+
+export function strip(title, hint, items) {
+  return h("section", { class: "strip" }, h("h2", { text: title }), h("p", { class: "note", text: hint }),
+    h("ul", { class: items[0]?.media ? "tiles" : "tiles text" }, items.map(tile)));
+}
+
+function tile(item) {
+  const shown = item.media
+    ? h("img", { src: media(item), alt: item.alt ?? item.prompt ?? "", loading: "lazy" })
+    : h("span", { class: "passage", text: item.text });
+  return h("li", {},
+    h("button", { type: "button", class: item.media ? "look-tile" : "look-tile text", "aria-label": `Large view: ${item.alt ?? item.prompt ?? ""}`, on: { click: () => zoom([item]) } }, shown),
+    h("span", { class: "note", title: LIKING_HELP, text: likingWords(item.score, item.std) }));
+}
