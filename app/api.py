@@ -154,29 +154,29 @@ def _profiles(router: APIRouter, studio: Studio) -> None:
         return studio.new_profile(user, given.name, given.purpose)
 
     @router.get("/profiles/{profile}")
-    def profile(profile: int, user: User) -> dict[str, Any]:
+    def profile(profile: Id, user: User) -> dict[str, Any]:
         return studio.profile(user, profile)
 
     @router.patch("/profiles/{profile}")
-    def change(profile: int, given: ProfileChange, user: User) -> dict[str, Any]:
+    def change(profile: Id, given: ProfileChange, user: User) -> dict[str, Any]:
         return studio.change_profile(user, profile, given.model_dump(exclude_none=True))
 
     @router.delete("/profiles/{profile}")
-    def delete(profile: int, user: User) -> dict[str, Any]:
+    def delete(profile: Id, user: User) -> dict[str, Any]:
         return studio.delete_profile(user, profile)
 
 
 def _belief(router: APIRouter, studio: Studio) -> None:
     @router.get("/profiles/{profile}/belief")
-    def belief(profile: int, user: User, medium: Medium = "picture") -> dict[str, Any]:
+    def belief(profile: Id, user: User, medium: Medium = "picture") -> dict[str, Any]:
         return studio.belief(user, profile, medium)
 
     @router.post("/profiles/{profile}/restore")
-    def restore(profile: int, given: RestoreIn, user: User) -> dict[str, Any]:
+    def restore(profile: Id, given: RestoreIn, user: User) -> dict[str, Any]:
         return studio.restore(user, profile, given.version)
 
     @router.get("/profiles/{profile}/events")
-    async def events(profile: int, request: Request, user: User) -> Response:
+    async def events(profile: Id, request: Request, user: User) -> Response:
         studio.profile(user, profile)
 
         async def stream() -> AsyncIterator[str]:
@@ -193,7 +193,7 @@ def _belief(router: APIRouter, studio: Studio) -> None:
 def _answers(router: APIRouter, studio: Studio) -> None:
     @router.get("/profiles/{profile}/question")
     def question(
-        profile: int, user: User, medium: Medium = "picture", kind: Form | None = None
+        profile: Id, user: User, medium: Medium = "picture", kind: Form | None = None
     ) -> dict[str, Any]:
         return studio.question(user, profile, medium, kind)
 
@@ -210,15 +210,15 @@ def _answers(router: APIRouter, studio: Studio) -> None:
         )
 
     @router.post("/profiles/{profile}/undo")
-    def undo(profile: int, given: StepIn, user: User) -> dict[str, Any]:
+    def undo(profile: Id, given: StepIn, user: User) -> dict[str, Any]:
         return studio.undo(user, profile, given.medium, given.idempotency_key)
 
     @router.post("/profiles/{profile}/redo")
-    def redo(profile: int, given: StepIn, user: User) -> dict[str, Any]:
+    def redo(profile: Id, given: StepIn, user: User) -> dict[str, Any]:
         return studio.redo(user, profile, given.medium, given.idempotency_key)
 
     @router.post("/profiles/{profile}/like")
-    def like(profile: int, given: LikeIn, user: User) -> dict[str, Any]:
+    def like(profile: Id, given: LikeIn, user: User) -> dict[str, Any]:
         return studio.like(
             user,
             profile,
@@ -230,14 +230,14 @@ def _answers(router: APIRouter, studio: Studio) -> None:
 
 def _making(router: APIRouter, studio: Studio) -> None:
     @router.post("/profiles/{profile}/generate")
-    async def generate(profile: int, given: GenerateIn, user: User) -> Response:
+    async def generate(profile: Id, given: GenerateIn, user: User) -> Response:
         await asyncio.to_thread(studio.profile, user, profile)
         stop = threading.Event()
         lines = studio.generate(user, profile, given.model_dump(), stop.is_set)
         return StreamingResponse(_stream(lines, stop), media_type="application/x-ndjson")
 
     @router.post("/profiles/{profile}/items", status_code=201)
-    async def add_items(profile: int, request: Request, user: User) -> dict[str, Any]:
+    async def add_items(profile: Id, request: Request, user: User) -> dict[str, Any]:
         kind = request.headers.get("content-type", "").split(";")[0].strip()
         if kind == "application/json":
             try:
@@ -257,7 +257,7 @@ def _making(router: APIRouter, studio: Studio) -> None:
         return await asyncio.to_thread(studio.add_pictures, user, profile, blobs)
 
     @router.get("/media/{item}")
-    def media(item: int, user: User) -> Response:
+    def media(item: Id, user: User) -> Response:
         body, kind = studio.media(user, item)
         cache = {"cache-control": "private, max-age=31536000, immutable"}
         return Response(body, media_type=kind, headers=cache)
@@ -266,7 +266,7 @@ def _making(router: APIRouter, studio: Studio) -> None:
 def _carrying(router: APIRouter, studio: Studio) -> None:
     @router.get("/profiles/{profile}/export")
     def export(
-        profile: int,
+        profile: Id,
         user: User,
         what: Literal["bundle", "answers"] = "bundle",
         format: Annotated[Literal["jsonl", "csv"], Query()] = "jsonl",

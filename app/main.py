@@ -10,10 +10,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 
 from app.accounts import Accounts
 from app.api import handlers, routes
@@ -43,6 +44,11 @@ def build(studio: Studio, accounts: Accounts, options: Any = None) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
     )
     app.include_router(routes(studio, accounts))
+    @app.get("/static/js/iframeResizer.contentWindow.min.js", include_in_schema=False)
+    def unframed() -> Response:
+        # Gradio's page asks for a script that only matters inside a frame, which we do not allow.
+        return Response("", media_type="text/javascript")
+
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
 
     @app.get("/login", include_in_schema=False)

@@ -298,9 +298,12 @@ class Studio:
 
     def import_bundle(self, user: int, data: bytes) -> dict[str, Any]:
         """A bundle becomes a new profile of this user; nothing is written unless all of it is."""
-        from profiles.bundle import read_bundle
+        from profiles.bundle import BadBundle, read_bundle
 
-        made = read_bundle(self.store, user, data)
+        try:
+            made = read_bundle(self.store, user, data)
+        except BadBundle as wrong:
+            raise Bad(str(wrong)) from None
         self.shelves.forget(user)
         return self._profile_json(made)
 

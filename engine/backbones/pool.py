@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from engine.data import Array, Features, Kind, Request, Sample
 
 TEMPERATURE = 0.06
-NEAR = 160
+NEAR = 96
+ALIKE = 2
 SPREAD = 0.5
 LABEL = "from the collection"
 
@@ -59,5 +60,15 @@ class PoolBackbone:
         keys = (fit - fit[0]) / TEMPERATURE + SPREAD * noise[rows]
         if self.tilt is not None:
             keys = keys + self.tilt(rows)
-        order = np.argsort(-keys, kind="stable")
-        return np.asarray(rows[order[: request.n]], np.int64)
+        order = rows[np.argsort(-keys, kind="stable")]
+        return self._varied(order, request.n)
+
+    def _varied(self, order: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+        """The first n, at most ALIKE of them showing the same thing, filled up when short."""
+        shown: dict[bytes, int] = {}
+        first, rest = [], []
+        for row in order:
+            what = self.captions[row].tobytes()
+            shown[what] = shown.get(what, 0) + 1
+            (first if shown[what] <= ALIKE else rest).append(row)
+        return np.array((first + rest)[:n], np.int64)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine.data import Array
 
-GAIN = 3.0
+GAIN = 2.0
 
 Score = Callable[[Array], tuple[Array, Array]]
 
