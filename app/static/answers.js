@@ -1,6 +1,6 @@
 // The row of answers under the cards: real buttons, each with its key printed.
 
-import { button, h } from "./dom.js";
+import { able, button, clear, h } from "./dom.js";
 
 /** Two words, of which the width of the page shows one: cards stand side by side or stacked. */
 const sides = (wide, narrow) => h("span", {}, h("span", { class: "wide-only", text: wide }), h("span", { class: "narrow-only", text: narrow }));
@@ -26,19 +26,18 @@ export class Answers {
   }
 
   /** Bring every button in line with the question. */
-  update({ question, picks, enough, busy }) {
+  update({ question, picks, enough }) {
     const grid = question.kind === "grid";
     this.pairRow.hidden = grid;
     this.gridRow.hidden = !grid;
-    this.next.disabled = busy || !picks;
+    able(this.next, picks > 0);
     this.next.classList.toggle("primary", grid && !enough && picks > 0);
     this.next.querySelector(".word").textContent = picks ? `Next, ${picks} picked` : "Next";
-    this.skip.querySelector(".word").textContent = grid ? "None of these" : "Skip";
-    for (const each of [this.left, this.good, this.bad, this.right, this.skip]) each.disabled = busy;
-    this.show.disabled = busy || !enough;
+    clear(this.skip.querySelector(".word"), grid ? sides("None of these", "None") : "Skip");
+    able(this.show, enough);
     this.show.classList.toggle("primary", enough);
-    this.undo.disabled = busy || !question.can_undo;
-    this.redo.disabled = busy || !question.can_redo;
+    able(this.undo, question.can_undo);
+    able(this.redo, question.can_redo);
   }
 }
 

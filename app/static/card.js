@@ -3,7 +3,7 @@
 import { get, insist, key, post, Refused } from "./api.js";
 import { Answers } from "./answers.js";
 import { shortcuts, toast, zoom } from "./dialogs.js";
-import { button, clear, h, icon } from "./dom.js";
+import { able, button, clear, h, icon } from "./dom.js";
 import { Grid, task } from "./grid.js";
 import { Pair } from "./pair.js";
 import { MEDIA, ensure, keep, on, recall, setMedium, setProgress, state, tell, use } from "./state.js";
@@ -55,6 +55,7 @@ export class Card {
     if (!pending) return;
     try {
       await insist("answers", JSON.parse(pending), () => this.say("Not saved yet, trying again.", true));
+      this.say("Your last answer is saved.");
     } catch (wrong) {
       if (!(wrong instanceof Refused)) throw wrong;
     }
@@ -95,6 +96,7 @@ export class Card {
     clear(this.heading, question.kind === "pair" ? "Which do you like more?" : "Pick the ones you like");
     clear(this.task, task(question));
     clear(this.stage, view.node);
+    if (old && this.node.getBoundingClientRect().top < 0) scrollTo({ top: 0 });
     if (focused >= 0) view.focusLike?.(focused);
     setProgress(question.medium, question.progress);
     this.watch.start();
@@ -112,9 +114,10 @@ export class Card {
 
   #update() {
     if (!this.question) return;
-    this.answers.update({ question: this.question, picks: this.picks.length, enough: this.enough, busy: this.busy });
+    this.answers.update({ question: this.question, picks: this.picks.length, enough: this.enough });
     this.create.hidden = this.question.kind === "grid";
-    this.create.disabled = this.busy || !this.enough;
+    able(this.create, this.enough);
+    this.node.setAttribute("aria-busy", String(this.busy));
     this.#tellProgress();
   }
 

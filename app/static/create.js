@@ -143,12 +143,18 @@ export class Create {
 
   #line(line, run) {
     const tile = this.tiles.get(`${line.side} ${line.index}`);
-    if (line.type === "start") this.say(line.label ? `${sentence(line.label)}.` : "");
+    if (line.type === "start") this.#begun(line, run);
     else if (line.type === "note") this.say(line.text);
     else if (line.type === "error") this.say(line.error, true);
     else if (line.type === "piece") tile?.grow(line.delta);
     else if (line.type === "sample") tile?.finish(line);
     else if (line.type === "done") this.#done(line, run);
+  }
+
+  // A model's name means nothing to a newcomer: it is a tooltip, not a headline.
+  #begun(line, run) {
+    this.say(run.medium === "picture" ? "Chosen from the collection that ships with the studio." : "Written on this machine.");
+    this.status.title = line.label ?? "";
   }
 
   #done(line, run) {
@@ -164,4 +170,3 @@ export class Create {
 }
 
 const why = (wrong) => (wrong instanceof Refused ? wrong.message : "The studio cannot be reached. Is it still running?");
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);

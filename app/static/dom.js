@@ -61,6 +61,9 @@ export function button(text, click, { kind = "", key = "", ...rest } = {}) {
   return h("button", props, Array.isArray(text) ? text : h("span", { class: "word" }, text), keycap);
 }
 
+/** Not available just now. Kept focusable, so that the keyboard does not lose its place. */
+export const able = (node, yes) => node.setAttribute("aria-disabled", String(!yes));
+
 const ARIA = { "←": "ArrowLeft", "→": "ArrowRight", "↑": "ArrowUp", "↓": "ArrowDown", "⇧Z": "Shift+Z" };
 const ariaKey = (key) => (key ? ARIA[key] ?? key : undefined);
 

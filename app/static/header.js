@@ -1,7 +1,7 @@
 // The line on top of every page: whose taste, how well known, what runs, what leaves the machine.
 
 import { askName, dialog, toast } from "./dialogs.js";
-import { button, clear, h, icon, plural } from "./dom.js";
+import { button, clear, h, icon } from "./dom.js";
 import { LEVELS, accuracyWords } from "./liking.js";
 import { create, on, rename, state, use } from "./state.js";
 import { toggleSettings } from "./settings.js";
@@ -90,7 +90,8 @@ function meter() {
     steps.setAttribute("aria-valuenow", level);
     steps.setAttribute("aria-valuetext", words);
     node.title = words;
-    count.textContent = plural(progress?.answers ?? state.profile?.answers?.[state.medium] ?? 0, "answer");
+    const answers = progress?.answers ?? state.profile?.answers?.[state.medium] ?? 0;
+    clear(count, String(answers), h("span", { class: "unit", text: answers === 1 ? " answer" : " answers" }));
   };
   for (const what of ["profile", "medium", "progress"]) on(what, paint);
   paint();
@@ -111,7 +112,7 @@ function makingChip() {
 
 function deviceChip() {
   const word = h("span");
-  const chip = h("button", { type: "button", class: "chip", hidden: true, on: { click: toggleSettings } }, icon("chip", 16), word);
+  const chip = h("button", { type: "button", class: "chip device", hidden: true, on: { click: toggleSettings } }, icon("chip", 16), word);
   on("system", (system) => {
     if (!system) return;
     chip.hidden = false;

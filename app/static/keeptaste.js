@@ -13,7 +13,7 @@ export function keepTaste() {
     event.preventDefault();
     try {
       await rename(field.value.trim() || "My taste");
-      toast(`Kept as ${state.profile.name}. ${MORE} more answers and it knows you better.`, { text: "Go on choosing", run: () => go("choose") });
+      toast(`Kept as ${state.profile.name}. ${MORE} more answers and it knows you better.`);
     } catch (wrong) {
       toast(wrong.message, null, { bad: true });
     }

@@ -1,7 +1,7 @@
 // Delete a taste: first the list of what will go, afterwards the proof that it is gone.
 
 import { remove } from "./api.js";
-import { confirm, dialog, toast } from "./dialogs.js";
+import { confirm, dialog, hideToast, toast } from "./dialogs.js";
 import { button, h, plural } from "./dom.js";
 import { refresh, state } from "./state.js";
 
@@ -31,6 +31,7 @@ async function ask() {
   const sure = await confirm(`Delete ${name}?`, ["This goes:", h("ul", {}, goes.map((line) => h("li", { text: line }))),
     "There is no undo. A taste file made before on the Keep page can bring it back."], "Delete for good");
   if (!sure) return;
+  hideToast();
   try {
     const proof = await remove(`profiles/${profile.id}`);
     await dialog("It is gone", () => report(proof));

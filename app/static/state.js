@@ -75,6 +75,7 @@ export async function refresh(id) {
   const found = state.profiles.find((row) => row.id === id) ?? state.profiles[state.profiles.length - 1];
   if (!found) {
     state.profile = null;
+    state.progress = { picture: null, text: null };
     state.chosen = false;
     keep(SAVED.profile, null);
     keep(SAVED.medium, null);

@@ -12,7 +12,7 @@ export function strip(title, hint, items) {
 
 function tile(item) {
   const shown = item.media
-    ? h("img", { src: media(item), alt: item.alt ?? item.prompt ?? "", loading: "lazy" })
+    ? h("img", { src: media(item), alt: item.alt ?? item.prompt ?? "" })
     : h("span", { class: "passage", text: item.text });
   return h("li", {},
     h("button", { type: "button", class: item.media ? "look-tile" : "look-tile text", "aria-label": `Large view: ${item.alt ?? item.prompt ?? ""}`, on: { click: () => zoom([item]) } }, shown),
