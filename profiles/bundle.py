@@ -45,7 +45,12 @@ def read_bundle(store: Store, user_id: int, data: bytes) -> Profile:
     loaded = check(unpack(data))
     store.read(lambda db: _all_here(db, loaded))
     store.put_media(loaded.items)
-    return store.write(lambda db: _take_in(db, user_id, loaded))
+
+    def work(db: Database) -> Profile:
+        store.put_media(loaded.items)  # a deletion may just have removed what was there above
+        return _take_in(db, user_id, loaded)
+
+    return store.write(work)
 
 
 # out

@@ -2,7 +2,7 @@
 
 from sqlite_utils import Database
 
-from profiles import people
+from profiles import items, people
 
 TABLES = (
     "open_questions",
@@ -41,7 +41,7 @@ def remove_rows(db: Database, profile: int) -> tuple[dict[str, int], list[str]]:
         gone[table] = found.rowcount
     for item, _ in own:
         db.execute("DELETE FROM items WHERE id = ?", [item])
-    unused = [digest for _, digest in own if not _used(db, digest)]
+    unused = [digest for _, digest in own if not items.used(db, digest)]
     vectors = 0
     for digest in unused:
         vectors += db.execute("DELETE FROM embeddings WHERE hash = ?", [digest]).rowcount
@@ -59,13 +59,10 @@ def left(db: Database, profile: int) -> int:
     )
 
 
-def empty_log(db: Database) -> None:
+def empty_log(db: Database) -> bool:
     """Move the write-ahead log into the file and cut it to nothing: old text is in neither.
 
-    The pages themselves were overwritten by secure_delete.
+    The pages themselves were overwritten by secure_delete. False when a reader held the log for
+    longer than five seconds; then it is emptied when the store closes.
     """
-    db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
-
-def _used(db: Database, digest: str) -> bool:
-    return db.execute("SELECT 1 FROM items WHERE hash = ?", [digest]).fetchone() is not None
+    return bool(db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)

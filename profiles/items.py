@@ -12,7 +12,7 @@ import numpy as np
 from sqlite_utils import Database
 
 from engine.data import Array, Candidate, Kind
-from profiles.disk import atomic_write, private_folder
+from profiles.disk import atomic_write, private_folder, remove
 from profiles.errors import Damaged
 from profiles.records import NewItem
 
@@ -50,6 +50,28 @@ def write_media(folder: Path, rows: Iterable[NewItem]) -> None:
             private_folder(folder)
             private_folder(path.parent)
             atomic_write(path, row.media)
+
+
+def remove_media(db: Database, folder: Path, hashes: Iterable[str]) -> int:
+    """Delete the bytes that no item has any more. Call in the writer's thread."""
+    return sum(remove(media_path(folder, h)) for h in hashes if not used(db, h))
+
+
+def sweep(folder: Path, known: set[str]) -> None:
+    """Finish what an interrupted write or deletion left in the folder. Only while opening."""
+    for path in folder.glob("??/*"):
+        if path.name not in known:
+            remove(path)
+
+
+def with_media(db: Database) -> list[str]:
+    """Hashes of all items whose bytes are kept."""
+    return [row[0] for row in db.execute("SELECT DISTINCT hash FROM items WHERE media = 1")]
+
+
+def used(db: Database, digest: str) -> bool:
+    """Whether any item has this content."""
+    return db.execute("SELECT 1 FROM items WHERE hash = ?", [digest]).fetchone() is not None
 
 
 def add(

@@ -2,6 +2,8 @@
 
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -51,7 +53,7 @@ def open_checked(folder: Path) -> Database:
     except sqlite3.DatabaseError as wrong:
         if db is not None:
             db.close()
-        raise Damaged(_damaged(folder, str(wrong))) from wrong
+        raise Damaged(damaged(folder, str(wrong))) from wrong
     except (Damaged, TooNew):
         if db is not None:
             db.close()
@@ -79,6 +81,23 @@ def connect(path: Path) -> Database:
     return db
 
 
+@contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """What SQLite says about a damaged file or a missing row, with the cure."""
+    try:
+        yield
+    except sqlite3.IntegrityError as wrong:
+        if "FOREIGN KEY" not in str(wrong):
+            raise
+        raise KeyError(
+            "it belongs to something that is not there; it may have been deleted meanwhile"
+        ) from wrong
+    except sqlite3.DatabaseError as wrong:
+        if wrong.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise
+        raise Damaged(damaged(folder, str(wrong))) from wrong
+
+
 def backup_from(db: Database, folder: Path, reason: str, to: Path | None = None) -> Path:
     """Copy the whole database through SQLite's backup API; the copy is checked and durable.
 
@@ -96,7 +115,7 @@ def backup_from(db: Database, folder: Path, reason: str, to: Path | None = None)
         finally:
             copy.close()
         if found != "ok":
-            raise Damaged(_damaged(folder, f"the copy is not intact: {found}"))
+            raise Damaged(damaged(folder, f"the copy is not intact: {found}"))
 
     atomic_file(target, fill)
     for old in backups(folder)[KEPT_BACKUPS:]:
@@ -114,10 +133,10 @@ def _check(db: Database, folder: Path) -> None:
     mark = db.conn.execute("PRAGMA application_id").fetchone()[0]
     tables = db.conn.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if mark != APPLICATION and tables:
-        raise Damaged(_damaged(folder, "it is not a Penchant database"))
+        raise Damaged(damaged(folder, "it is not a Penchant database"))
     found = db.conn.execute("PRAGMA quick_check(3)").fetchall()
     if found != [("ok",)]:
-        raise Damaged(_damaged(folder, "; ".join(str(row[0]) for row in found)))
+        raise Damaged(damaged(folder, "; ".join(str(row[0]) for row in found)))
     unknown = {step.name for step in steps.applied(db)} - _known()
     if unknown:
         raise TooNew(
@@ -149,7 +168,7 @@ def _same_schema(db: Database, folder: Path) -> None:
     try:
         steps.apply(model)
         if _schema(model) != _schema(db):
-            raise Damaged(_damaged(folder, "its tables were changed by another program"))
+            raise Damaged(damaged(folder, "its tables were changed by another program"))
     finally:
         model.close()
 
@@ -163,7 +182,8 @@ def _schema(db: Database) -> set[tuple[str, str, str]]:
     )
 
 
-def _damaged(folder: Path, what: str) -> str:
+def damaged(folder: Path, what: str) -> str:
+    """What a person is told about a damaged file: what was found and the way back."""
     found = backups(folder)
     file = folder / FILE
     if not found:

@@ -19,9 +19,9 @@ from sqlite_utils import Database
 
 from engine.data import Array, Candidate, Comparison, Kind, Question
 from profiles import answers, deletion, items, opening, people, questions, states
-from profiles.disk import remove
 from profiles.errors import Busy, Conflict, Damaged, TooNew, Unwritable
 from profiles.profile import Profile, User
+from profiles.opening import explained
 from profiles.readers import Readers
 from profiles.records import Answer, NewAnswer, NewItem, NewQuestion, Version
 from profiles.writer import Writer
@@ -52,12 +52,17 @@ class Store:
         lock = opening.lock_folder(folder)
         path = folder / opening.FILE
         writer = Writer(lambda: opening.open_checked(folder), lambda: opening.connect(path))
+        store = cls(folder, lock, writer)
+        started = False
         try:
             writer.start()
-        except (Damaged, TooNew, OSError):
-            lock.release()
-            raise
-        return cls(folder, lock, writer)
+            known = set(store.read(items.with_media))
+            items.sweep(folder / opening.MEDIA, known)
+            started = True
+        finally:
+            if not started:
+                store.close()
+        return store
 
     def __enter__(self) -> "Store":
         return self
@@ -73,12 +78,13 @@ class Store:
 
     def read(self, work: Callable[[Database], T]) -> T:
         """Run `work` on a read-only connection that sees one consistent moment."""
-        with self._readers.lend() as db:
+        with explained(self.folder), self._readers.lend() as db:
             return work(db)
 
     def write(self, work: Callable[[Database], T]) -> T:
         """Run `work` in the writer's next transaction; all of it is stored or none."""
-        return self._writer.write(work)
+        with explained(self.folder):
+            return self._writer.write(work)
 
     # users and sessions
 
@@ -126,12 +132,17 @@ class Store:
     def delete_profile(self, profile_id: int) -> dict[str, Any]:
         """Remove everything of a profile; returns what went, what is left, and where copies are."""
         gone, hashes = self.write(lambda db: deletion.remove_rows(db, profile_id))
-        files = [h for h in hashes if remove(self.media_path(h))]
-        self._writer.alone(deletion.empty_log)
+        media = self.folder / opening.MEDIA
+        files = self._writer.alone(lambda db: items.remove_media(db, media, hashes))
+        emptied = self._writer.alone(deletion.empty_log)
         left = self.read(lambda db: deletion.left(db, profile_id))
-        left += sum(self.media_path(h).exists() for h in hashes)
         kept = [str(path) for path in opening.backups(self.folder)]
-        return {"removed": {**gone, "media": len(files)}, "left": left, "backups": kept}
+        return {
+            "removed": {**gone, "media": files},
+            "left": left,
+            "log_emptied": emptied,
+            "backups": kept,
+        }
 
     # items and their vectors
 
@@ -146,7 +157,12 @@ class Store:
             items.check(kind, row)
         self.put_media(rows)
         who, now = (owner, profile), time.time()
-        return self.write(lambda db: items.add(db, kind, rows, who, now))
+
+        def work(db: Database) -> list[int]:
+            self.put_media(rows)  # a deletion may just have removed what was there above
+            return items.add(db, kind, rows, who, now)
+
+        return self.write(work)
 
     def items(self, kind: Kind, user_id: int | None) -> list[Candidate]:
         """The shared items and the user's own, without the retired, by id."""
@@ -335,6 +351,11 @@ class Store:
         return self.read(lambda db: people.events(db, user_id, limit))
 
     # care
+
+    @property
+    def commits(self) -> int:
+        """How many transactions were committed since opening: below the writes under load."""
+        return self._writer.commits
 
     def backup(self, to: Path | None = None) -> Path:
         """Copy the database while it is in use: to `to`, or into backups/ (the last ten stay)."""
