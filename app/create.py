@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 COLLECTION = "from the collection"
 # Full strength on the slider: the largest at which bench steer keeps the text coherent.
 SAFE = 1.0
-WARMTH = 0.6
+WARMTH = 0.5
 
 
 def create(

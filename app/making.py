@@ -194,4 +194,5 @@ def distinct2(text: str) -> float:
 
 def coherent(text: str, plain: str) -> bool:
     """Steering must not cost sense: no more repetition, and not cut to a stub."""
-    return distinct2(text) >= 0.8 * distinct2(plain) and len(text.split()) >= 6
+    long_enough = len(text.split()) >= min(12, len(plain.split()) // 2)
+    return long_enough and distinct2(text) >= 0.8 * distinct2(plain)

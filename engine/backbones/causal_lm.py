@@ -20,6 +20,9 @@ from engine.device import choose
 TOP_P = 0.95
 REPETITION = 1.1
 ODD = 7919
+# Without these a small model answers as an assistant and talks about the text; found by reading.
+WRITER = "You are a gifted writer."
+FRAME = "Write a short paragraph. {prompt}"
 
 
 @dataclass
@@ -61,10 +64,15 @@ class CausalLM:
         return module
 
     def prompt_ids(self, prompt: str) -> list[int]:
-        """Token ids of a user's prompt in the model's own chat form."""
+        """Token ids of a request for a passage, in the model's own chat form."""
         if self.tokenizer.chat_template:
             text = self.tokenizer.apply_chat_template(
-                [{"role": "user", "content": prompt}], add_generation_prompt=True, tokenize=False
+                [
+                    {"role": "system", "content": WRITER},
+                    {"role": "user", "content": FRAME.format(prompt=prompt)},
+                ],
+                add_generation_prompt=True,
+                tokenize=False,
             )
             return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
         return list(self.tokenizer(prompt)["input_ids"])

@@ -1,0 +1,118 @@
+"""The real page in a real browser: from the first click to a named profile with results."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.served import served
+
+ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="module")
+def browser(browser_path: str) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        made = play.chromium.launch(executable_path=browser_path, args=ARGS)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    with served(tmp_path / "data", "--offline") as made:
+        yield made
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:
+    """A fresh visitor. Any error of the page or request to elsewhere fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    found = context.new_page()
+    wrong: list[str] = []
+    found.on("pageerror", lambda e: wrong.append(f"page error: {e}"))
+    found.on("request", lambda r: wrong.append(r.url) if _foreign(r.url, address) else None)
+    found.goto(address)
+    yield found
+    context.close()
+    assert wrong == []
+
+
+def _foreign(url: str, address: str) -> bool:
+    return not url.startswith((address, "data:", "blob:"))
+
+
+def test_eight_clicks_to_a_named_profile_with_pictures(page: Any) -> None:
+    started, clicks = time.monotonic(), 0
+
+    def click(what: Any) -> None:
+        nonlocal clicks
+        what.click()
+        clicks += 1
+
+    click(page.locator("#choose").get_by_role("button", name="Pictures").first)
+    tiles = page.locator(".grid.picture .tile")
+    tiles.nth(8).wait_for()
+    for k in (0, 3, 6):
+        click(tiles.nth(k))
+    click(page.get_by_role("button", name="Show me").first)
+    page.locator("#create .side-column.personal img").nth(3).wait_for(timeout=60_000)
+    click(page.get_by_role("button", name="Keep this taste"))
+    page.get_by_text("My taste", exact=True).first.wait_for()
+    page.wait_for_function(
+        "() => fetch('api/v1/profiles').then(r => r.json()).then(p => p.profiles[0].named)"
+    )
+    assert clicks <= 8 and time.monotonic() - started < 120
+
+
+def test_the_loop_works_by_keyboard_and_survives_a_reload(page: Any) -> None:
+    page.locator("#choose").get_by_role("button", name="Pictures").first.press("Enter")
+    page.locator(".grid.picture .tile").nth(8).wait_for()
+    for _ in range(2):
+        _answer(page, ["1", "5", "Enter"])
+    page.locator(".pair").wait_for()
+    _answer(page, ["ArrowRight"])
+    count = _answers(page)
+    assert count == 3
+    with page.expect_response("**/undo"):
+        page.keyboard.press("z")
+    page.locator(".pair").wait_for()
+    before = _shown(page)
+    page.reload()
+    page.locator(".pair img").nth(1).wait_for()
+    assert _shown(page) == before and _answers(page) == 2
+
+
+def _answer(page: Any, keys: list[str]) -> None:
+    with page.expect_response("**/api/v1/answers"):
+        for key in keys:
+            page.keyboard.press(key)
+    page.wait_for_timeout(400)
+
+
+def _answers(page: Any) -> int:
+    found = page.evaluate("() => fetch('api/v1/profiles').then(r => r.json())")
+    return max(int(p["answers"]["picture"]) for p in found["profiles"] if not p["named"])
+
+
+def _shown(page: Any) -> list[str]:
+    found: list[str] = page.eval_on_selector_all(".pair img", "all => all.map(i => i.src)")
+    return found
+
+
+def test_words_are_asked_three_at_a_time(page: Any) -> None:
+    page.locator("#choose").get_by_role("button", name="Words").first.click()
+    page.locator(".grid.text .tile").nth(2).wait_for()
+    assert page.locator(".grid.text .tile").count() == 3
+
+
+def test_every_page_has_something_to_show(page: Any, tmp_path: Path) -> None:
+    for name in ("My taste", "Create", "Keep", "Choose"):
+        page.get_by_role("tab", name=name).click()
+        page.wait_for_timeout(300)
+        page.screenshot(path=str(tmp_path / f"{name}.png"))
+        assert len(page.locator("[role=tabpanel]:visible").first.inner_text()) > 40
