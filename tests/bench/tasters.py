@@ -93,15 +93,28 @@ READABLE: dict[str, Callable[[str], float]] = {
 
 def measures(shown: Sequence[Shown]) -> np.ndarray:
     """(n, k) of the measures of one medium, standardised over the given items."""
-    table = VISIBLE if shown[0].kind == "picture" else READABLE
-    raw = np.array(
-        [
-            [f(s.pixels if s.kind == "picture" else s.text) for f in table.values()]  # type: ignore[arg-type]
-            for s in shown
-        ]
-    )
-    raw = np.sign(raw - np.median(raw, 0)) * np.sqrt(np.abs(raw - np.median(raw, 0)))
-    return (raw - raw.mean(0)) / raw.std(0).clip(1e-9)
+    raw = _raw(shown)
+    flat = _flat(raw, np.median(raw, 0))
+    return (flat - flat.mean(0)) / flat.std(0).clip(1e-9)
+
+
+def measure_text(text: str, base: Sequence[Shown]) -> np.ndarray:
+    """(k,) of a new text, on the scale of the given passages."""
+    raw = _raw(base)
+    flat = _flat(raw, np.median(raw, 0))
+    one = _flat(_raw([Shown(0, "text", text=text)]), np.median(raw, 0))[0]
+    return (one - flat.mean(0)) / flat.std(0).clip(1e-9)
+
+
+def _raw(shown: Sequence[Shown]) -> np.ndarray:
+    if shown[0].kind == "picture":
+        return np.array([[f(s.pixels) for f in VISIBLE.values()] for s in shown])
+    return np.array([[f(s.text) for f in READABLE.values()] for s in shown])
+
+
+def _flat(raw: np.ndarray, middle: np.ndarray) -> np.ndarray:
+    """Square roots around the middle: the ten-fold is not ten times as nice."""
+    return np.sign(raw - middle) * np.sqrt(np.abs(raw - middle))
 
 
 @dataclass(frozen=True)
@@ -110,6 +123,7 @@ class Person:
 
     name: str
     likes: dict[int, float]
+    weights: np.ndarray
 
     def utility(self, shown: Any) -> float:
         return self.likes[shown.id]
@@ -128,7 +142,7 @@ def people(rng: np.random.Generator, shown: Sequence[Shown], n: int) -> list[Per
         values = (values - values.mean()) / max(float(values.std()), 1e-9)
         label = " ".join(f"{weights[k]:+.1f} {names[k]}" for k in cares)
         likes = {s.id: float(v) for s, v in zip(shown, values, strict=True)}
-        found.append(Person(label, likes))
+        found.append(Person(label, likes, weights))
     return found
 
 

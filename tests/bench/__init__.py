@@ -1,0 +1,94 @@
+"""Benchmarks: `launch.py bench NAME`. One file each; nothing here is asserted in a test."""
+
+import importlib
+import importlib.util
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+BENCHES = {
+    "taste": "tests.bench.taste:run",
+    "steer": "tests.bench.steer:run",
+    "update": "tests.bench.update:run",
+    "start": "tests.bench.start:run",
+    "kills": "tests.bench.kills:run",
+    "results": "tests.bench.results:run",
+}
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def bench(given: Any) -> int:
+    """Run one bench and print it: a table for people, one JSON object as the last line."""
+    if given.name not in BENCHES:
+        known = ", ".join(BENCHES)
+        print(f"launch.py: no bench called {given.name!r}; known: {known}", file=sys.stderr)
+        return 2
+    module, _, name = BENCHES[given.name].partition(":")
+    people = _people(given.people) if given.people else None
+    control = alike()
+    begun = time.monotonic()
+    made = getattr(importlib.import_module(module), name)(
+        quick=given.quick, seed=given.seed, people=people
+    )
+    answer = {
+        "bench": given.name,
+        "commit": _commit(),
+        "machine": machine(),
+        "control": control,
+        "seconds": round(time.monotonic() - begun, 1),
+        "seed": given.seed,
+        "quick": given.quick,
+        "figures": {k: round(float(v), 5) for k, v in made["figures"].items()},
+        "rows": made["rows"],
+    }
+    for key, value in answer["figures"].items():
+        print(f"{key:<28} {value:>12.4f}")
+    print(f"control {control:.3f}, {answer['seconds']} s", flush=True)
+    if given.json:
+        print(json.dumps(answer))
+    return 0
+
+
+def alike(rounds: int = 9) -> float:
+    """A/A: the same work twice, interleaved; a figure counts when this is within 0.95 to 1.05."""
+    import numpy as np
+
+    a = np.random.default_rng(0).standard_normal((160, 160))
+
+    def work() -> float:
+        begun = time.perf_counter()
+        for _ in range(60):
+            a @ a
+        return time.perf_counter() - begun
+
+    work()
+    return float(np.median([work() / work() for _ in range(rounds)]))
+
+
+def machine() -> dict[str, Any]:
+    return {
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "load": round(os.getloadavg()[0], 2),
+    }
+
+
+def _commit() -> str:
+    words = ["git", "rev-parse", "--short", "HEAD"]
+    made = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    return made.stdout.strip() or "unknown"
+
+
+def _people(path: str) -> Any:
+    spec = importlib.util.spec_from_file_location("bench_people", path)
+    if spec is None or spec.loader is None or not Path(path).exists():
+        raise SystemExit(f"launch.py: --people {path}: no such Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.people

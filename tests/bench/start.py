@@ -1,0 +1,80 @@
+"""bench start: from process start to the first question served, beside a bare Gradio page."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.served import ROOT, free_port, served, wait
+
+BARE = """
+import sys, gradio as gr
+with gr.Blocks() as page:
+    gr.Markdown("hello")
+page.launch(server_port=int(sys.argv[1]), quiet=True, prevent_thread_lock=False)
+"""
+
+
+def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any]:
+    """Median of several starts on a data folder that has been used before."""
+    rounds = 1 if quick else 5
+    ours, theirs = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        _first(data)
+        for _ in range(rounds):
+            ours.append(_first(data))
+            theirs.append(_bare())
+    figures = {
+        "first_question_s": float(np.median(ours)),
+        "bare_gradio_s": float(np.median(theirs)),
+        "ratio_bare_gradio": float(np.median([a / b for a, b in zip(ours, theirs, strict=True)])),
+        "torch_imported": float(_torch()),
+    }
+    return {"figures": figures, "rows": [{"ours": a, "bare": b} for a, b in zip(ours, theirs,
+                                                                                strict=True)]}  # fmt: skip
+
+
+def _first(data: Path) -> float:
+    begun = time.perf_counter()
+    with served(data, page=False) as address:
+        made = _ask(address + "/api/v1/profiles", b"{}")
+        _ask(f"{address}/api/v1/profiles/{made['id']}/question?medium=picture")
+        return time.perf_counter() - begun
+
+
+def _ask(url: str, body: bytes | None = None) -> Any:
+    request = urllib.request.Request(url, body, {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as reply:
+        return json.load(reply)
+
+
+def _bare() -> float:
+    port = free_port()
+    begun = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-c", BARE, str(port)], cwd=ROOT,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    try:
+        wait(f"http://127.0.0.1:{port}/config", process)
+        return time.perf_counter() - begun
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _torch() -> bool:
+    """Whether serving a first question imports torch."""
+    text = (
+        "import sys, tempfile; from pathlib import Path; from app.studio import Studio\n"
+        "s = Studio.open(Path(tempfile.mkdtemp())); u = s.store.local_user()\n"
+        "s.question(u, s.new_profile(u)['id'], 'picture'); print('torch' in sys.modules); s.close()"
+    )
+    made = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True,
+                          check=True)  # fmt: skip
+    return made.stdout.strip() == "True"
