@@ -111,7 +111,7 @@ def pip(*words: str) -> None:
         [*start, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env
     )
     assert process.stdout is not None
-    tail = []
+    tail: list[str] = []
     for line in process.stdout:
         tail = [*tail[-20:], line]
         short = condensed(line)

@@ -191,7 +191,7 @@ def _first(
                 raise Wrong(f"{variable} is {text!r}; it must be a number")
             return kind(text), variable
     if name in file:
-        return kind(file[name]), "settings.toml"  # type: ignore[call-arg]
+        return kind(file[name]), "settings.toml"
     return None, "default"
 
 

@@ -44,6 +44,7 @@ def build(studio: Studio, accounts: Accounts, options: Any = None) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
     )
     app.include_router(routes(studio, accounts))
+
     @app.get("/static/js/iframeResizer.contentWindow.min.js", include_in_schema=False)
     def unframed() -> Response:
         # Gradio's page asks for a script that only matters inside a frame, which we do not allow.

@@ -65,7 +65,7 @@ class Mind:
     every: Tally = field(default_factory=Tally)
     agreed: int = 0
     repeats: int = 0
-    curve: list[tuple[int, int, int]] = field(default_factory=list)
+    curve: list[tuple[int, float, int]] = field(default_factory=list)
     pairs: deque[Comparison] = field(default_factory=lambda: deque(maxlen=RECENT))
     waiting: dict[int, Comparison] = field(default_factory=dict)
     recent: deque[tuple[int, ...]] = field(default_factory=lambda: deque(maxlen=RECENT))

@@ -51,7 +51,7 @@ def plane(matrix: Array) -> NDArray[np.float32]:
     centred = matrix - matrix.mean(0)
     _, _, rows = np.linalg.svd(centred, full_matrices=False)
     flat = centred @ rows[:2].T
-    return (flat / np.abs(flat).max(0).clip(1e-9)).astype(np.float32)
+    return np.asarray(flat / np.abs(flat).max(0).clip(1e-9), np.float32)
 
 
 def known(mind: Mind) -> float:

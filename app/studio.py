@@ -105,7 +105,7 @@ class Studio:
         asked = self.minds.question(profile, kind, form)
         return self._question_json(asked)
 
-    def answer(
+    def answer(  # noqa: PLR0913 - an answer is made of these
         self,
         user: int,
         question: int,

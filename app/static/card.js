@@ -1,8 +1,8 @@
 // Choose: asks, takes the answer, keeps it safe until the studio has it, and shows the next one.
 
-import { get, insist, key, post, Refused } from "./api.js";
+import { get, insist, key, media, post, Refused } from "./api.js";
 import { Answers } from "./answers.js";
-import { shortcuts, toast, zoom } from "./dialogs.js";
+import { hideToast, shortcuts, toast, zoom } from "./dialogs.js";
 import { able, button, clear, h, icon } from "./dom.js";
 import { Grid, task } from "./grid.js";
 import { Pair } from "./pair.js";
@@ -13,6 +13,7 @@ import { Watch } from "./watch.js";
 
 const PENDING = "penchant.pending";
 const ENOUGH = 3;
+const SETTLED = 5;
 const DECODE = 1500;
 const SAID = { both_good: "Both good", both_bad: "Both bad", skip: "Skipped" };
 
@@ -101,6 +102,8 @@ export class Card {
     setProgress(question.medium, question.progress);
     this.watch.start();
     this.#update();
+    // Pictures of the question after this one, when the studio has it ready: the browser fetches them meanwhile.
+    this.ahead = (question.ahead ?? []).map((path) => Object.assign(new Image(), { src: media({ media: path }) }));
   }
 
   get picks() {
@@ -125,7 +128,7 @@ export class Card {
     const progress = state.progress[state.medium] ?? this.question?.progress;
     if (!progress || !this.question) return;
     const picks = Math.min(ENOUGH, (progress.picks ?? 0) + this.picks.length);
-    if (progress.enough || picks >= ENOUGH) clear(this.pips, this.question.kind === "grid" ? "Enough to start. More picks make it better." : "");
+    if (progress.enough || picks >= ENOUGH) clear(this.pips, this.question.kind === "grid" && progress.answers < SETTLED ? "Enough to start." : "");
     else clear(this.pips, h("span", { class: "dots", "aria-hidden": "true" }, [0, 1, 2].map((n) => h("i", { class: n < picks ? "on" : "" }))), picks ? `${picks} of 3 picks` : "3 picks are enough to start");
   }
 
@@ -145,6 +148,7 @@ export class Card {
     if (this.question.kind === "grid" && typeof outcome === "string" && outcome !== "skip") return false;
     const body = { question_id: this.question.id, outcome, strength, ms: this.watch.ms(), idempotency_key: key(), source: "choose" };
     this.#lock(true);
+    hideToast();
     if (this.view.mark) this.view.mark(outcome === "skip" ? null : outcome);
     keep(PENDING, JSON.stringify(body));
     let stored = false;
@@ -165,7 +169,8 @@ export class Card {
   #said(outcome, strength) {
     if (typeof outcome === "string") return `${SAID[outcome]}. Saved.`;
     if (this.question.kind === "grid") return `${outcome.picks.length} picked. Saved.`;
-    const side = this.question.items[0].id === outcome.picks[0] ? "Left" : "Right";
+    const words = matchMedia("(max-width: 720px)").matches ? ["Upper", "Lower"] : ["Left", "Right"];
+    const side = words[this.question.items[0].id === outcome.picks[0] ? 0 : 1];
     return `${side}${strength > 1 ? ", much better" : ""}. Saved.`;
   }
 

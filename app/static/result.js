@@ -5,10 +5,12 @@ import { toast, zoom } from "./dialogs.js";
 import { clear, h, icon } from "./dom.js";
 import { LIKING_HELP, likingWords } from "./liking.js";
 
+const WAITING = { plain: "Writing.", personal: "Several drafts are written and weighed; the first time takes longest." };
+
 export class Result {
   constructor(run, side, index) {
     Object.assign(this, { run, side, index, text: "", item: null });
-    this.body = h("div", { class: "made-body waiting" });
+    this.body = h("div", { class: "made-body waiting" }, run.medium === "text" && h("span", { class: "note", text: WAITING[side] }));
     this.label = h("span", { class: "note label" });
     this.score = h("span", { class: "note score" });
     this.like = this.#judge("thumbup", "Like", true);
@@ -52,7 +54,7 @@ export class Result {
   /** The run is over: a place that stayed empty says so. */
   settle() {
     this.body.classList.remove("waiting");
-    if (!this.done && !this.text) this.body.textContent = "";
+    if (!this.done && !this.text) this.body.replaceChildren();
   }
 
   #vote(liked) {

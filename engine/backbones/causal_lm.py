@@ -48,7 +48,8 @@ class CausalLM:
             dtype=getattr(torch, device.dtype),
         )
         name = Path(where).name.lower().removesuffix("-instruct")
-        return cls(name, model.to(device.name).eval(), tokenizer, device.name)
+        placed: Any = model
+        return cls(name, placed.to(device.name).eval(), tokenizer, device.name)
 
     def space(self, layer: int) -> str:
         """Name of the hidden-state space after block `layer`."""

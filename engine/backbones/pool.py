@@ -66,9 +66,10 @@ class PoolBackbone:
     def _varied(self, order: NDArray[np.int64], n: int) -> NDArray[np.int64]:
         """The first n, at most ALIKE of them showing the same thing, filled up when short."""
         shown: dict[bytes, int] = {}
-        first, rest = [], []
+        first: list[int] = []
+        rest: list[int] = []
         for row in order:
             what = self.captions[row].tobytes()
             shown[what] = shown.get(what, 0) + 1
-            (first if shown[what] <= ALIKE else rest).append(row)
+            (first if shown[what] <= ALIKE else rest).append(int(row))
         return np.array((first + rest)[:n], np.int64)

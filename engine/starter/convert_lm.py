@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 UPSTREAM = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -54,18 +55,20 @@ def convert(target: Path) -> None:
 
 def _write(gguf: Path, part: Path) -> None:
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+    import transformers
+
+    hf: Any = transformers
 
     folder, name = str(gguf.parent), gguf.name
-    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name)
-    read = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32)
+    tokenizer = hf.AutoTokenizer.from_pretrained(folder, gguf_file=name)
+    read = hf.AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32)
     config = read.config
     # transformers refuses to save what it believes is still quantised.
     if hasattr(config, "quantization_config"):
         del config.quantization_config
-    model = AutoModelForCausalLM.from_config(config)
+    model = hf.AutoModelForCausalLM.from_config(config)
     model.load_state_dict(read.state_dict())
-    model.generation_config = GenerationConfig(eos_token_id=2, pad_token_id=2, bos_token_id=1)
+    model.generation_config = hf.GenerationConfig(eos_token_id=2, pad_token_id=2, bos_token_id=1)
     model.to(torch.bfloat16).save_pretrained(part)
     tokenizer.save_pretrained(part)
 

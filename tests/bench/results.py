@@ -79,7 +79,9 @@ def _starter(kind: str) -> list[tasters.Shown]:
     pool = pictures()
     return [
         tasters.Shown(
-            i, kind, np.asarray(Image.open(io.BytesIO(pool.bytes(i))).convert("RGB").resize((64, 64)))
+            i,
+            kind,
+            np.asarray(Image.open(io.BytesIO(pool.bytes(i))).convert("RGB").resize((64, 64))),
         )
         for i in range(len(pool))
     ]

@@ -37,7 +37,8 @@ def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any
         "ratio_bare_gradio": float(np.median([a / b for a, b in zip(ours, theirs, strict=True)])),
         "torch_imported": float(_torch()),
     }
-    return {"figures": figures, "rows": [{"ours": a, "bare": b} for a, b in zip(ours, theirs,
+    rows = [{"ours": a, "bare": b} for a, b in zip(ours, theirs, strict=True)]
+    return {"figures": figures, "rows": rows}
                                                                                 strict=True)]}  # fmt: skip
 
 
