@@ -39,7 +39,6 @@ def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any
     }
     rows = [{"ours": a, "bare": b} for a, b in zip(ours, theirs, strict=True)]
     return {"figures": figures, "rows": rows}
-                                                                                strict=True)]}  # fmt: skip
 
 
 def _first(data: Path) -> float:
