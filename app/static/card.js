@@ -6,7 +6,7 @@ import { hideToast, shortcuts, toast, zoom } from "./dialogs.js";
 import { able, button, clear, h, icon } from "./dom.js";
 import { Grid, task } from "./grid.js";
 import { Pair } from "./pair.js";
-import { MEDIA, ensure, keep, on, recall, setMedium, setProgress, state, tell, use } from "./state.js";
+import { HERE, MEDIA, ensure, keep, on, recall, setMedium, setProgress, state, tell, use } from "./state.js";
 import { mediumSwitch } from "./switch.js";
 import { go } from "./tabs.js";
 import { Watch } from "./watch.js";
@@ -67,7 +67,7 @@ export class Card {
     this.question = null;
     this.node.dataset.view = "first";
     clear(this.heading, "Pick what you like");
-    clear(this.task, "Three picks are enough. Nothing you choose leaves this machine.");
+    clear(this.task, `Three picks are enough. Nothing you choose leaves ${HERE ? "this machine" : "the machine the studio runs on"}.`);
     const start = (medium) => button([icon(medium, 44), MEDIA[medium]], () => this.#begin(medium), { kind: "big" });
     clear(this.stage, h("div", { class: "doors" }, start("picture"), start("text")));
     this.say("");

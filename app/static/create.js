@@ -74,7 +74,7 @@ export class Create {
   #hint() {
     const progress = state.progress[state.medium];
     const enough = progress?.enough;
-    if (!this.shown) this.say(enough ? "" : "Not in your taste yet: five picks change that.");
+    if (!this.shown) this.say(enough ? "" : "Not in your taste yet: three picks change that.");
     this.kept.update(Boolean(this.shown));
   }
 

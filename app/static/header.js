@@ -3,7 +3,7 @@
 import { askName, dialog, toast } from "./dialogs.js";
 import { button, clear, h, icon } from "./dom.js";
 import { LEVELS, accuracyWords } from "./liking.js";
-import { create, on, rename, state, use } from "./state.js";
+import { HERE, create, on, rename, state, use } from "./state.js";
 import { toggleSettings } from "./settings.js";
 
 export function header(offline) {
@@ -124,10 +124,11 @@ function deviceChip() {
 }
 
 function lockChip(offline) {
-  const words = ["Everything stays on this machine: pictures, texts, answers, models. The studio opens no connection to anywhere else.",
-    offline ? "It was started with --offline, which also refuses every download by name." : "To be doubly sure, start it with --offline."];
-  const tell = () => dialog("Nothing leaves this machine", () => h("div", {}, words.map((text) => h("p", { text }))));
-  return h("button", { type: "button", class: "chip", title: words[0], on: { click: tell } }, icon("lock", 16), h("span", { text: "local" }));
+  const words = [HERE ? "" : "You look at a studio on another machine: what you see and choose travels between it and this browser.",
+    "Everything stays on the machine that the studio runs on: pictures, texts, answers, models. The studio opens no connection to anywhere else.",
+    offline ? "It was started with --offline, which also refuses every download by name." : "To be doubly sure, start it with --offline."].filter(Boolean);
+  const tell = () => dialog(HERE ? "Nothing leaves this machine" : "What leaves this machine", () => h("div", {}, words.map((text) => h("p", { text }))));
+  return h("button", { type: "button", class: "chip", title: words[0], on: { click: tell } }, icon("lock", 16), h("span", { text: HERE ? "local" : "network" }));
 }
 
 function gear() {

@@ -2,6 +2,8 @@
 
 import { get, patch, post, url } from "./api.js";
 
+/** Whether this browser runs on the machine that the studio runs on. */
+export const HERE = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
 export const MEDIA = { picture: "Pictures", text: "Words" };
 const SAVED = { profile: "penchant.profile", medium: "penchant.medium" };
 
