@@ -67,10 +67,10 @@ CONTRACTION = re.compile(r".+(?:n't|'(?:m|re|ve|ll|d))$|(?:it|that|there|here|wh
                          r"|she|let|everyone|everything|nobody|nothing|someone)'s$")  # fmt: skip
 ADJECTIVE = re.compile(r".{2,}(?:y|ful|less|ous|ing|ish)$")
 IDEA = re.compile(r".{2,}(?:tion|sion|ness|ity|ment|ance|ence|ism|ship|hood)s?$|.{3,}(?:ities)$")
-LATIN = re.compile(r".{2,}(?:tion|sion|ity|ment|ance|ence|ant|ent|able|ible|ate|ive|ous|ify|ise|ised"
-                   r"|ary|ory|ular|ial|ual|ure|ical|ude)s?$")  # fmt: skip
-LIKENESS = re.compile(r"\blike (?:an?|the|some|two|my|your|his|her|one|old)\b|\bas if\b|\bas though\b"
-                      r"|\bas \w+ as\b", re.IGNORECASE)  # fmt: skip
+LATIN = re.compile(r".{2,}(?:tion|sion|ity|ment|ance|ence|ant|ent|able|ible|ate|ive|ous|ify|ise"
+                   r"|ised|ary|ory|ular|ial|ual|ure|ical|ude)s?$")  # fmt: skip
+LIKENESS = re.compile(r"\blike (?:an?|the|some|two|my|your|his|her|one|old)\b|\bas if\b"
+                      r"|\bas though\b|\bas \w+ as\b", re.IGNORECASE)  # fmt: skip
 NUMERAL = frozenset(
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety "

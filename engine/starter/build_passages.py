@@ -10,6 +10,7 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -50,7 +51,7 @@ def write(records: list[dict[str, str]], target: Path, raw: Path | None = None) 
     minilm, stats = MiniLM().encode(texts), text_stats.measure_all(texts)
     made = text_space.make(minilm, stats, tasks, voices)
     save_file(made, str(target / "text_space.safetensors"))
-    arrays = {
+    arrays: dict[str, Any] = {
         "features": text_space.apply(made, minilm, stats),
         "minilm": minilm.astype(np.float16),
         "stats": stats,
