@@ -98,7 +98,7 @@ def counts(db: Database, profile: int) -> dict[str, int]:
     """Per kind: answers that count and say something (a skip does not); and rows in the log."""
     found = {"picture": 0, "text": 0}
     rows = db.execute(
-        "SELECT t.kind, e.spoken FROM tops t JOIN effective e ON e.profile_id = t.profile_id"
+        "SELECT t.kind, e.spoken FROM tops t CROSS JOIN effective e ON e.profile_id = t.profile_id"
         " AND e.kind = t.kind AND e.pos = t.depth WHERE t.profile_id = ?",
         [profile],
     ).fetchall()
@@ -115,7 +115,7 @@ def log(db: Database, profile: int) -> Iterator[tuple[LogRow, Question, bool]]:
     counted = {
         row[0]
         for row in db.execute(
-            "SELECT e.seq FROM tops t JOIN effective e ON e.profile_id = t.profile_id"
+            "SELECT e.seq FROM tops t CROSS JOIN effective e ON e.profile_id = t.profile_id"
             " AND e.kind = t.kind AND e.pos <= t.depth WHERE t.profile_id = ?",
             [profile],
         )

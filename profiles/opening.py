@@ -20,7 +20,7 @@ KEPT_BACKUPS = 10
 def lock_folder(folder: Path) -> FileLock:
     """Make the folder private and hold it; Busy when another process does."""
     private_folder(folder)
-    lock = FileLock(folder / LOCK, mode=0o600)
+    lock = FileLock(folder / LOCK, mode=0o600, thread_local=False)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -36,6 +36,8 @@ def open_checked(folder: Path) -> Database:
     path = folder / FILE
     fresh = not path.exists() or path.stat().st_size == 0
     private_file(path)
+    for torn in (folder / BACKUPS).glob(".new-*"):
+        torn.unlink()
     db: Database | None = None
     try:
         db = connect(path)
@@ -63,6 +65,14 @@ def open_checked(folder: Path) -> Database:
 def connect(path: Path) -> Database:
     """A read-write connection with every guard on; transactions are begun by hand."""
     conn = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+    try:
+        return _guarded(conn)
+    except sqlite3.DatabaseError:
+        conn.close()
+        raise
+
+
+def _guarded(conn: sqlite3.Connection) -> Database:
     db = Database(conn, execute_plugins=False)
     for pragma in (
         "journal_mode=WAL",
@@ -93,7 +103,10 @@ def explained(folder: Path) -> Iterator[None]:
             "it belongs to something that is not there; it may have been deleted meanwhile"
         ) from wrong
     except sqlite3.DatabaseError as wrong:
-        if wrong.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        if getattr(wrong, "sqlite_errorcode", 0) & 0xFF not in (
+            sqlite3.SQLITE_CORRUPT,
+            sqlite3.SQLITE_NOTADB,
+        ):
             raise
         raise Damaged(damaged(folder, str(wrong))) from wrong
 

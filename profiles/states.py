@@ -27,6 +27,7 @@ JOB = (
     "created",
     "changed",
 )
+STATES = ("queued", "running", "paused", "done", "failed", "stopped", "interrupted")
 GENERATION = ("id", "kind", "prompt", "seed", "strength", "request", "results", "created")
 
 
@@ -127,14 +128,14 @@ def add_job(db: Database, who: tuple[int, int | None], what: str, request: str, 
 
 def change_job(db: Database, job: int, fields: Mapping[str, str], now: float) -> None:
     """fields: state, progress (JSON), error."""
-    if unknown := set(fields) - {"state", "progress", "error"}:
-        raise ValueError(f"{sorted(unknown)[0]!r} of a job cannot change")
-    for name, value in fields.items():
-        found = db.execute(
-            f"UPDATE jobs SET {name} = ?, changed = ? WHERE id = ?", [value, now, job]
-        )
-        if not found.rowcount:
-            raise KeyError(f"there is no job {job}")
+    if fields["state"] not in STATES:
+        raise ValueError(f"a job is never {fields['state']!r}; it is one of {', '.join(STATES)}")
+    found = db.execute(
+        "UPDATE jobs SET state = ?, progress = ?, error = ?, changed = ? WHERE id = ?",
+        [fields["state"], fields["progress"], fields["error"], now, job],
+    )
+    if not found.rowcount:
+        raise KeyError(f"there is no job {job}; the list of jobs shows what is there")
 
 
 def jobs(db: Database, user_id: int, limit: int) -> list[dict[str, Any]]:
