@@ -129,7 +129,7 @@ def condensed(line: str) -> str:
     if found:
         return f"{found[1].split('-')[0].rsplit('/', 1)[-1]} {found[2]}"
     if line.startswith("Processing "):
-        return line.rsplit("/", 1)[-1].split("-")[0]
+        return line.split()[1].rsplit("/", 1)[-1].split("-")[0]
     return "putting it in place ..." if line.startswith("Installing collected") else ""
 
 

@@ -48,7 +48,7 @@ def create(
         "label": COLLECTION if kind == "picture" else studio.maker.lm_name(),
     }
     if not taste.answers:
-        yield {"type": "note", "text": "Not personalised yet: five picks change that."}
+        yield {"type": "note", "text": "Not in your taste yet: three picks change that."}
     results: list[dict[str, Any]] = []
     try:
         make = _pictures if kind == "picture" else _words

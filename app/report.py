@@ -13,6 +13,7 @@ Z90 = 1.645
 SURE = 1.3
 TAIL = 0.2
 LEVELS = (0.1, 0.25, 0.4, 0.55, 0.7)
+UNPROVEN = 3
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,15 @@ def known(mind: Mind) -> float:
 def progress(mind: Mind) -> dict[str, Any]:
     """The line under the header: answers, the five steps of the meter, honest accuracy."""
     share = known(mind)
+    steps = sum(share >= step for step in LEVELS)
+    low, _ = mind.every.interval()
+    # Sure of itself is not the same as right: the upper steps want guesses better than chance.
+    level = steps if low > 0.5 else min(steps, UNPROVEN)
     return {
         "answers": mind.answers,
         "picks": mind.picks,
         "enough": mind.picks >= ENOUGH_PICKS or mind.answers >= ENOUGH_PICKS,
-        "level": int(sum(share >= step for step in LEVELS)),
+        "level": int(level),
         "known": accuracy(mind),
     }
 
@@ -110,8 +115,8 @@ def sentence(rows: list[dict[str, Any]], noun: str) -> str:
     if not words:
         return f"No clear taste in {noun} yet. A few more answers will show it."
     unsure = next((r["name"] for r in reversed(rows) if not r["sure"]), None)
-    tail = f"; still unsure about {unsure}" if unsure else ""
-    return f"You like {noun} that are {_list(words)}{tail}."
+    tail = f" What you think of their {unsure} is still open." if unsure else ""
+    return f"You like {noun} that are {_list(words)}.{tail}"
 
 
 def _list(words: list[str]) -> str:

@@ -272,10 +272,10 @@ class Studio:
         return ids
 
     def media(self, user: int, item: int) -> tuple[bytes, str]:
-        """Bytes and type of a picture this user may see."""
+        """Bytes and type of a picture or passage this user may see."""
         found = self._own_item(user, item)
-        if found.kind != "picture":
-            raise Missing(f"item {item} has no picture")
+        if found.kind == "text":
+            return (found.text or "").encode(), "text/plain; charset=utf-8"
         return self.shelves.media(found)
 
     # carrying
@@ -346,14 +346,23 @@ class Studio:
         return wire.item(self.shelves.candidate(item), score, std, told)
 
     def _question_json(self, asked: Question) -> dict[str, Any]:
-        mind = self.minds.seat(asked.profile, asked.kind).mind
+        seat = self.minds.seat(asked.profile, asked.kind)
+        mind = seat.mind
         state = {
             "progress": report.progress(mind),
             "next_kind": mind.form(),
+            # The page loads these while the person looks at this question.
+            "ahead": self._ahead(seat.ready),
             "can_undo": mind.seq > 0,
             "can_redo": self.store.can_redo(asked.profile, asked.kind),
         }
         return wire.question(asked, [self.shelves.candidate(i) for i in asked.items], state)
+
+    @staticmethod
+    def _ahead(ready: Question | None) -> list[str]:
+        if ready is None or ready.kind == "text":
+            return []
+        return [f"/api/v1/media/{i}" for i in ready.items]
 
     def _profile_json(self, row: Any) -> dict[str, Any]:
         return wire.profile(row, self.store.counts(row.id))

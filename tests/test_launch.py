@@ -105,6 +105,7 @@ def test_an_interrupted_installation_goes_on(launch: Any, monkeypatch: pytest.Mo
         ("WARNING: Location 'file:///x/simple/y/' is ignored", ""),
         ("Installing collected packages: a, b", "putting it in place ..."),
         ("Collecting numpy", ""),
+        ("Processing /x/torch-2.13.0.whl (from -r /y/requirements.txt (line 1))", "torch"),
     ],
 )
 def test_pip_is_told_in_short(launch: Any, line: str, shown: str) -> None:

@@ -23,30 +23,31 @@ class Stat(NamedTuple):
     high_word: str
 
 
+# Every word fits "You like pictures that are ...", every name "their ... is still open".
 NAMES: tuple[Stat, ...] = (
     Stat("brightness", "dark", "bright"),
     Stat("contrast", "even in tone", "strong in contrast"),
-    Stat("saturation", "muted", "vivid"),
-    Stat("range of saturation", "even in colour strength", "part grey, part vivid"),
+    Stat("colour strength", "muted", "vivid"),
+    Stat("mix of grey and vivid", "evenly coloured", "part grey, part vivid"),
     Stat("colourfulness", "sober", "colourful"),
     Stat("warmth", "cool", "warm"),
     Stat("redness", "far from red", "reddish"),
     Stat("greenness", "far from green", "greenish"),
     Stat("blueness", "far from blue", "bluish"),
-    Stat("black", "without black", "heavy with black"),
+    Stat("black", "free of black", "heavy with black"),
     Stat("white inside", "filled in", "left white inside"),
-    Stat("grey", "in colour", "grey"),
-    Stat("number of colours", "of few colours", "of many colours"),
-    Stat("edges", "calm", "busy"),
+    Stat("grey", "rich in hue", "grey"),
+    Stat("number of colours", "limited to a few colours", "made of many colours"),
+    Stat("busyness", "calm", "busy"),
     Stat("fine detail", "plain", "finely detailed"),
     Stat("shading", "flat", "softly shaded"),
-    Stat("outline", "without an outline", "dark in outline"),
-    Stat("mirror symmetry", "lopsided", "symmetrical"),
+    Stat("outline", "without a dark outline", "darkly outlined"),
+    Stat("symmetry", "lopsided", "symmetrical"),
     Stat("fill", "airy", "filling the frame"),
     Stat("width", "tall", "wide"),
     Stat("weight", "heavy at the top", "heavy at the bottom"),
-    Stat("roundness", "spread out", "compact"),
-    *(Stat(f"share of {hue}", f"without {hue}", f"with much {hue}") for hue in HUES),
+    Stat("compactness", "spread out", "compact"),
+    *(Stat(f"{hue} parts", f"free of {hue}", f"touched with {hue}") for hue in HUES),
 )
 
 
