@@ -166,11 +166,14 @@ def _lines(values: Iterable[dict[str, Any]]) -> bytes:
 
 
 def _all_here(db: Database, loaded: Loaded) -> None:
-    """Shared pictures must be in the collection here: their bytes do not travel."""
+    """Pictures of a collection that ships must be here too: their bytes do not travel."""
     missing = [
         item
         for kind, item, own in zip(loaded.kinds, loaded.items, loaded.own, strict=True)
-        if kind == "picture" and not own and _shared(db, kind, item.hash) is None
+        if kind == "picture"
+        and not own
+        and item.media is None
+        and _shared(db, kind, item.hash) is None
     ]
     if missing:
         raise BadBundle(

@@ -100,7 +100,7 @@ def _item(told: dict[str, Any], parts: dict[str, bytes]) -> NewItem:
     media = None
     if told["media"]:
         media = parts.pop(f"media/{told['hash']}", None)
-        if media is None or told["kind"] != "picture" or not told["own"]:
+        if media is None or told["kind"] != "picture":
             raise BadBundle("item: its picture is not in the bundle, or has no place there")
         if len(media) > MEDIA or not _picture(media):
             raise BadBundle("item: its picture is not a PNG, JPEG or WebP of at most 10 MB")

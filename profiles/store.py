@@ -134,13 +134,13 @@ class Store:
         gone, hashes = self.write(lambda db: deletion.remove_rows(db, profile_id))
         media = self.folder / opening.MEDIA
         files = self._writer.alone(lambda db: items.remove_media(db, media, hashes))
-        emptied = self._writer.alone(deletion.empty_log)
+        scrubbed = self._writer.alone(deletion.scrub)
         left = self.read(lambda db: deletion.left(db, profile_id))
         kept = [str(path) for path in opening.backups(self.folder)]
         return {
             "removed": {**gone, "media": files},
             "left": left,
-            "log_emptied": emptied,
+            "scrubbed": scrubbed,
             "backups": kept,
         }
 

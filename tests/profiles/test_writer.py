@@ -7,13 +7,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from profiles import writer
 from profiles.store import Store, Unwritable
 from profiles.writer import Writer
 from tests.profiles.desk import Desk
 
 
-def test_writes_that_wait_share_a_commit_and_fail_alone(store: Store) -> None:
+def test_writes_that_wait_share_a_commit_and_fail_alone(store: Store, monkeypatch) -> None:
     """While the writer is held, 20 writes queue up; every fourth of them is bad."""
+    monkeypatch.setattr(writer, "GATHER", 60.0)
     user, begun, go = store.local_user(), threading.Event(), threading.Event()
 
     def hold(db) -> None:
@@ -131,11 +133,11 @@ def test_nothing_waits_forever_when_the_writer_cannot_open() -> None:
     def broken():
         raise OSError("no such disk")
 
-    writer = Writer(broken, broken)
+    made = Writer(broken, broken)
     with pytest.raises(OSError, match="no such disk"):
-        writer.start()
+        made.start()
     with pytest.raises(Unwritable, match="closed"):
-        writer.write(lambda db: None)
+        made.write(lambda db: None)
 
 
 def test_a_write_inside_a_write_is_refused(store: Store) -> None:
