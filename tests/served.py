@@ -27,6 +27,7 @@ def served(folder: Path, *flags: str, page: bool = True) -> Iterator[str]:
     words = [sys.executable, "-m", "app.cli", "run", "--no-browser", "--port", str(port)]
     words += ["--data-dir", str(folder), *flags]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with open(folder.parent / "server.log", "wb") as log:
         process = subprocess.Popen(words, cwd=ROOT, env=env, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
