@@ -1,17 +1,26 @@
 """The Gaussian belief of a linear utility from comparisons: pure functions shared by methods.
 
-Coordinates: theta = (u, b, c) of size d + 2. u is the personal vector in a named space, b the side
-bias (added to the left item of a pair), c the level above which an item counts as good.
-Utilities are s(x) = u . x; all likelihoods are logistic.
+Coordinates: theta = (u, b, c) of size D = d + 2. u is the personal vector in a named space, in
+logits; b the side bias (added to the left item of a pair); c the level above which an item counts
+as good. Utilities are s(x) = u . x, choices are softmaxes of them:
 
-Sources: Bradley-Terry and Plackett-Luce likelihoods; the Gaussian step is assumed-density
-filtering (one projected Newton step per answer, in the span of the answer's rows), the refit is
-the Laplace approximation at the MAP. Bishop, PRML, sections 4.4 and 4.5, for both and for the
-probit correction kappa(v) = (1 + pi v / 8)^(-1/2).
+- pick of a pair: Bradley-Terry with a tie as the third outcome (Davidson 1970, eq. 2.1). Given
+  that one was picked, P(left) = sigma(s_l - s_r + b).
+- both good / both bad: that tie, and P(good | tie) = sigma((s_l - c) + (s_r - c)). This is what
+  two independent judgements against the level give once they are known to agree. The four
+  probabilities of a pair add up to one.
+- grid: partial Plackett-Luce (Plackett 1975); every pick is a softmax over what was left.
+- strength multiplies the utilities of that answer: the probabilities still add up to one.
+
+The step for one answer is Newton in the span of the answer's rows (rank 1 pair, 2 tie, m - 1
+grid), then the Woodbury downdate. The refit is the Laplace approximation at the MAP (Bishop, PRML,
+4.4 and 4.5). Not done here: lapses of the hand and context.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from math import exp, log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,201 +28,245 @@ from numpy.typing import NDArray
 from engine.data import Array, Outcome
 
 Float = NDArray[np.float64]
+Form = tuple[str, int, int]
 SIDE_VAR, LEVEL_VAR = 0.09, 1.0
-NEWTON_STEPS = 3
+TIE = 0.3
+ROUNDS = 30
+CLOSE = 1e-7
 
 
 @dataclass(frozen=True)
 class Gaussian:
-    """mean (D,), cov (D, D) float64, symmetric."""
+    """mean (D,), cov (D, D) float64, exactly symmetric."""
 
     mean: Float
     cov: Float
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A softmax over rows: item 0 of `rows` was taken out of all of them, with a weight.
+class Answer:
+    """One answer as rows (q, D), y = rows @ theta, and the form of its likelihood in y.
 
-    rows: (k, D); the log-likelihood is weight * (z[0] - logsumexp(z)), z = rows @ theta.
+    Forms: ("pick", 2, 1) winner - loser; ("tie", 2, 0) left - right and +-(left + right - 2 c);
+    ("grid", m, k) picks in click order, then the rest, each minus the last row.
     """
 
+    form: Form
     rows: Float
-    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Answers of one form stacked: rows (n, q, D)."""
+
+    form: Form
+    rows: Float
 
 
 def sigmoid(x: Float | float) -> Float:
     return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(x, np.float64)))
 
 
-def prior_of(mean: Float, var: Float) -> Gaussian:
-    """Prior over (u, b, c) from the mean and the variance (d,) or covariance (d, d) of u."""
+def chance(mean: Float | float, var: Float | float) -> Float:
+    """Mean of sigma(z) under z ~ N(mean, var): PRML eq. 4.153-4.154 (MacKay 1992)."""
+    return sigmoid(np.asarray(mean) / np.sqrt(1.0 + np.pi * np.asarray(var) / 8.0))
+
+
+def prior_of(mean: Float, var: Float, scale: float = 1.0) -> Gaussian:
+    """Prior over (u, b, c); var is (d,) or (d, d). `scale` is the temperature: u is u / scale."""
     d = len(mean)
     cov = np.zeros((d + 2, d + 2))
-    cov[:d, :d] = np.diag(var) if var.ndim == 1 else var
+    cov[:d, :d] = (np.diag(var) if var.ndim == 1 else var) / scale**2
     cov[d, d], cov[d + 1, d + 1] = SIDE_VAR, LEVEL_VAR
-    return Gaussian(np.concatenate([mean, np.zeros(2)]), cov)
+    return Gaussian(np.concatenate([np.asarray(mean, np.float64) / scale, np.zeros(2)]), cov)
 
 
-def choices(
-    features: Array,
-    order: Sequence[int],
-    outcome: Outcome,
-    strength: float,
-    scale: float = 1.0,
-    tie: float = 0.5,
-) -> list[Choice]:
-    """An answer as softmax choices. features (m, d) in display order, `order` the ids shown.
-
-    Pair pick: two rows, the left one carries the side column. Grid: one choice per pick out of
-    what was left (partial Plackett-Luce). Both good / bad: each item against the level c.
-    """
-    m, d = features.shape
-    rows = np.zeros((m, d + 2))
-    rows[:, :d] = features / scale
+def read(features: Array, shown: Sequence[int], outcome: Outcome, strength: float) -> Answer | None:
+    """An answer about features (m, d) in display order, `shown` their ids; None when skipped."""
     if outcome.word == "skip":
-        return []
+        return None
+    m, d = features.shape
+    x = np.asarray(features, np.float64)
     if outcome.word:
-        sign = 1.0 if outcome.word == "both_good" else -1.0
-        level = np.zeros(d + 2)
-        level[d + 1] = 1.0
-        zero = np.zeros(d + 2)
-        absolute = [Choice(np.stack([sign * (r - level), zero]), strength) for r in rows]
-        # A tie says that neither beats the other clearly: half a vote each way.
-        tied = [Choice(rows, tie * strength), Choice(rows[::-1], tie * strength)]
-        return absolute + tied
+        rows = np.zeros((2, d + 2))
+        rows[0, :d], rows[0, d] = x[0] - x[1], 1.0
+        rows[1, :d], rows[1, d + 1] = x[0] + x[1], -2.0
+        rows[1] *= 1.0 if outcome.word == "both_good" else -1.0
+        return Answer(("tie", 2, 0), strength * rows)
+    picked = [list(shown).index(i) for i in outcome.picks]
     if m == 2:
-        rows[0, d] = 1.0
-    left = list(range(m))
-    found = []
-    for pick in outcome.picks:
-        k = list(order).index(pick)
-        left.remove(k)
-        if left:
-            found.append(Choice(rows[[k, *left]], strength))
-    return found
+        first = picked[0]
+        row = np.zeros((1, d + 2))
+        row[0, :d], row[0, d] = x[first] - x[1 - first], 1.0 - 2.0 * first
+        return Answer(("pick", 2, 1), strength * row)
+    order = picked + [k for k in range(m) if k not in picked]
+    rows = np.zeros((m - 1, d + 2))
+    rows[:, :d] = x[order[:-1]] - x[order[-1]]
+    return Answer(("grid", m, min(len(picked), m - 1)), strength * rows)
 
 
-def _terms(choice: Choice, theta: Float) -> tuple[float, Float, Float]:
-    """Log-likelihood, gradient in z (k,), and Fisher weights p (k,) of one choice."""
-    z = choice.rows @ theta
-    z = z - z.max()
-    p = np.exp(z)
-    p /= p.sum()
-    g = -p
-    g[0] += 1.0
-    return choice.weight * float(np.log(max(p[0], 1e-300))), choice.weight * g, p
+@lru_cache(maxsize=64)
+def _parts(form: Form) -> tuple[tuple[Float, Float], ...]:
+    """Softmaxes of a form: (C (k, q), t (k,)), logits y @ C.T + log_tie * t, the first was taken.
 
-
-def update(belief: Gaussian, found: Sequence[Choice]) -> Gaussian:
-    """One answer into the belief: the MAP along the answer's rows, then the Fisher downdate.
-
-    O(r D^2) for r rows, whatever came before. The iterate stays in mean + cov @ span(rows).
+    t is 1 at a tie and 0 elsewhere; `local` does not need it where there is none.
     """
-    if not found:
+    name, m, k = form
+    half = np.array([[0.5], [-0.5], [0.0]])
+    if name == "pick":
+        return ((half, np.array([0.0, 0.0, 1.0])),)
+    if name == "tie":
+        pulled = np.concatenate([half[::-1], np.zeros((3, 1))], 1)
+        return (
+            (pulled, np.array([1.0, 0.0, 0.0])),
+            (np.array([[0.0, 1.0], [0.0, 0.0]]), np.zeros(2)),
+        )
+    items = np.eye(m)[:, : m - 1]  # the last item is the origin
+    return tuple((items[j:], np.zeros(m - j)) for j in range(k))
+
+
+def local(form: Form, y: Float, log_tie: float) -> tuple[Float, Float, Float]:
+    """Log-likelihood (n,), gradient (n, q), minus the Hessian (n, q, q) in y (n, q). Concave."""
+    n, q = y.shape
+    value, grad, bend = np.zeros(n), np.zeros((n, q)), np.zeros((n, q, q))
+    for mix, ties in _parts(form):
+        z = y @ mix.T + log_tie * ties
+        z -= z.max(1, keepdims=True)
+        p = np.exp(z)
+        total = p.sum(1, keepdims=True)
+        p /= total
+        mean = p @ mix
+        value += z[:, 0] - np.log(total[:, 0])
+        grad += mix[0] - mean
+        bend += np.einsum("nk,ki,kj->nij", p, mix, mix) - mean[:, :, None] * mean[:, None, :]
+    return value, grad, bend
+
+
+def update(belief: Gaussian, answer: Answer | None, log_tie: float = log(TIE)) -> Gaussian:
+    """One answer into the belief at O(q D^2), whatever came before."""
+    if answer is None:
         return belief
-    # Differences against the last row span the same space with one column less.
-    diffs = [c.rows[:-1] - c.rows[-1] for c in found]
-    basis = np.concatenate(diffs)  # (r, D)
-    lifted = basis @ belief.cov  # (r, D)
-    gram = lifted @ basis.T
-    start = basis @ belief.mean
-    alpha = np.zeros(len(basis))
-    for _ in range(NEWTON_STEPS):
-        grad, fisher = _dual(found, diffs, start + gram @ alpha)
-        # Stationary: alpha = grad(z0 + gram alpha); Newton with d grad / dz = -fisher.
-        step = np.linalg.solve(np.eye(len(alpha)) + fisher @ gram, grad - alpha)
-        alpha = alpha + step
-        if np.abs(step).max() < 1e-6:
+    if len(answer.rows) == 1:
+        return _update_pick(belief, answer.rows[0], exp(log_tie))
+    lifted = answer.rows @ belief.cov  # (q, D)
+    gram = lifted @ answer.rows.T
+    alpha, bend = _mode(answer.form, answer.rows @ belief.mean, gram, log_tie)
+    # (S^-1 + A' H A)^-1 = S - S A' (I + H G)^-1 H A S
+    middle = np.linalg.solve(np.eye(len(alpha)) + bend @ gram, bend)
+    cov = lifted.T @ (middle @ lifted)
+    cov = belief.cov - 0.5 * (cov + cov.T)
+    return Gaussian(belief.mean + alpha @ lifted, cov)
+
+
+def _mode(form: Form, start: Float, gram: Float, log_tie: float) -> tuple[Float, Float]:
+    """alpha (q,) with y = start + gram @ alpha at the mode, and the curvature (q, q) there.
+
+    Maximises log p(y) - alpha' gram alpha / 2; stationary where alpha = grad(y). A Newton step
+    that does not climb is halved.
+    """
+    alpha = np.zeros(len(start))
+    value, grad, bend = (part[0] for part in local(form, start[None], log_tie))
+    for _ in range(ROUNDS):
+        step = np.linalg.solve(np.eye(len(alpha)) + bend @ gram, grad - alpha)
+        while True:
+            new = alpha + step
+            y = start + gram @ new
+            like, grad, bend = (part[0] for part in local(form, y[None], log_tie))
+            high = float(like) - 0.5 * float(new @ gram @ new)
+            if high >= value - 1e-9 or np.abs(step).max() < CLOSE:
+                break
+            step = 0.5 * step
+        alpha, value = new, high
+        if np.abs(step).max() < CLOSE:
             break
-    _, fisher = _dual(found, diffs, start + gram @ alpha)
-    middle = np.linalg.solve(np.eye(len(alpha)) + fisher @ gram, fisher)
-    cov = belief.cov - lifted.T @ (middle @ lifted)
-    return Gaussian(belief.mean + alpha @ lifted, 0.5 * (cov + cov.T))
+    return alpha, bend
 
 
-def _dual(found: Sequence[Choice], diffs: Sequence[Float], z: Float) -> tuple[Float, Float]:
-    """Gradient (r,) and Fisher (r, r) of all choices in the coordinates of stacked differences."""
-    grad, fisher, at = np.zeros(len(z)), np.zeros((len(z), len(z))), 0
-    for choice, rows in zip(found, diffs, strict=True):
-        k = len(rows)
-        part = np.append(z[at : at + k], 0.0)
-        part = part - part.max()
-        p = np.exp(part)
-        p /= p.sum()
-        p = p[:k]
-        g = -p
-        g[0] += 1.0
-        grad[at : at + k] = choice.weight * g
-        fisher[at : at + k, at : at + k] = choice.weight * (np.diag(p) - np.outer(p, p))
-        at += k
-    return grad, fisher
+def _update_pick(belief: Gaussian, row: Float, tie: float) -> Gaussian:
+    """The same for a pick, where y is a number: Newton inside a bracket, rank-one downdate."""
+    lifted = belief.cov @ row
+    start, var = float(row @ belief.mean), float(row @ lifted)
+    low, high, alpha = 0.0, 1.0, 0.5  # the gradient lies between 0 and 1
+    bend = 0.0
+    for _ in range(ROUNDS):
+        grad, bend = _pick(start + var * alpha, tie)
+        gap = grad - alpha
+        if gap > 0:
+            low = alpha
+        else:
+            high = alpha
+        new = alpha + gap / (1.0 + bend * var)
+        if not low < new < high:
+            new = 0.5 * (low + high)
+        if abs(new - alpha) < CLOSE:
+            break
+        alpha = new
+    cov = np.multiply.outer((bend / (1.0 + bend * var)) * lifted, lifted)
+    np.subtract(belief.cov, cov, out=cov)
+    return Gaussian(belief.mean + alpha * lifted, cov)
+
+
+def _pick(y: float, tie: float) -> tuple[float, float]:
+    """Gradient and minus the second derivative of log p(pick) in y."""
+    small = exp(-0.5 * abs(y))
+    up, down = (1.0, small * small) if y > 0 else (small * small, 1.0)
+    total = up + down + tie * small
+    up, down = up / total, down / total
+    lean = 0.5 * (up - down)
+    return 0.5 - lean, 0.25 * (up + down) - lean * lean
+
+
+def pack(answers: Sequence[Answer | None]) -> list[Batch]:
+    """Answers stacked by form; skips fall out."""
+    by: dict[Form, list[Float]] = {}
+    for answer in answers:
+        if answer is not None:
+            by.setdefault(answer.form, []).append(answer.rows)
+    return [Batch(form, np.stack(rows)) for form, rows in sorted(by.items())]
 
 
 def fit(
-    prior: Gaussian, found: Sequence[Choice], start: Float | None = None, steps: int = 30
-) -> Gaussian:
-    """Laplace approximation at the MAP of all answers. Independent of their order."""
+    prior: Gaussian,
+    batches: Sequence[Batch],
+    log_tie: float = log(TIE),
+    start: Float | None = None,
+) -> tuple[Gaussian, float]:
+    """Laplace approximation at the MAP of all answers, and the log-evidence it estimates.
+
+    Newton with halving on a concave objective, O(n D^2) a round for n rows.
+    """
     precision = np.linalg.inv(prior.cov)
+    precision = 0.5 * (precision + precision.T)
     theta = prior.mean.copy() if start is None else start.copy()
-    packed = _pack(found, len(theta))
-    value, grad, hess = _all(packed, theta, prior, precision)
-    for _ in range(steps):
+    value, grad, hess = _posterior(theta, prior.mean, precision, batches, log_tie)
+    for _ in range(ROUNDS):
         step = np.linalg.solve(hess, grad)
-        size = 1.0
-        while size > 1e-4:
-            new, g, h = _all(packed, theta + size * step, prior, precision)
-            if new >= value - 1e-10:
-                break
-            size *= 0.5
-        theta, value, grad, hess = theta + size * step, new, g, h
-        if np.abs(size * step).max() < 1e-8:
+        rise = float(grad @ step)
+        if rise < 1e-10:  # twice what is still to gain, in nats
             break
+        while True:
+            new = _posterior(theta + step, prior.mean, precision, batches, log_tie)
+            if new[0] >= value + 1e-4 * rise or rise < 1e-10:
+                break
+            step, rise = 0.5 * step, 0.5 * rise
+        theta, (value, grad, hess) = theta + step, new
     cov = np.linalg.inv(hess)
-    return Gaussian(theta, 0.5 * (cov + cov.T))
+    _, doubt = np.linalg.slogdet(hess)
+    _, before = np.linalg.slogdet(precision)
+    return Gaussian(theta, 0.5 * (cov + cov.T)), value + 0.5 * float(before - doubt)
 
 
-def _pack(found: Sequence[Choice], dim: int) -> list[tuple[Float, Float]]:
-    """Choices of the same length stacked: [(n, k, D) rows, (n,) weights]."""
-    by: dict[int, list[Choice]] = {}
-    for choice in found:
-        by.setdefault(len(choice.rows), []).append(choice)
-    return [
-        (np.stack([c.rows for c in same]), np.array([c.weight for c in same]))
-        for _, same in sorted(by.items())
-    ]
-
-
-def _all(
-    packed: list[tuple[Float, Float]], theta: Float, prior: Gaussian, precision: Float
+def _posterior(
+    theta: Float, mean: Float, precision: Float, batches: Sequence[Batch], log_tie: float
 ) -> tuple[float, Float, Float]:
-    """Log-posterior, its gradient, and minus its Hessian."""
-    away = theta - prior.mean
-    value = -0.5 * float(away @ precision @ away)
-    grad, hess = -precision @ away, precision.copy()
-    for rows, weight in packed:
-        z = rows @ theta
-        z = z - z.max(1, keepdims=True)
-        p = np.exp(z)
-        p /= p.sum(1, keepdims=True)
-        value += float(weight @ np.log(p[:, 0].clip(1e-300)))
-        mean = np.einsum("nk,nkd->nd", p, rows)
-        grad += weight @ (rows[:, 0] - mean)
-        flat = (rows * np.sqrt(p * weight[:, None])[..., None]).reshape(-1, rows.shape[2])
-        low = mean * np.sqrt(weight)[:, None]
-        hess += flat.T @ flat - low.T @ low
+    """Log-posterior up to the prior's constant, its gradient (D,), minus its Hessian (D, D)."""
+    away = theta - mean
+    pull = precision @ away
+    value, grad, hess = -0.5 * float(away @ pull), -pull, precision.copy()
+    for batch in batches:
+        like, slope, bend = local(batch.form, batch.rows @ theta, log_tie)
+        flat = batch.rows.reshape(-1, len(theta))
+        value += float(like.sum())
+        grad += slope.reshape(-1) @ flat
+        hess += np.matmul(bend, batch.rows).reshape(-1, len(theta)).T @ flat
     return value, grad, hess
-
-
-def log_evidence(prior: Gaussian, belief: Gaussian, found: Sequence[Choice]) -> float:
-    """Laplace estimate of the log marginal likelihood of all answers."""
-    value = sum(_terms(c, belief.mean)[0] for c in found)
-    away = belief.mean - prior.mean
-    _, prior_det = np.linalg.slogdet(prior.cov)
-    _, det = np.linalg.slogdet(belief.cov)
-    return value - 0.5 * float(away @ np.linalg.solve(prior.cov, away)) + 0.5 * (det - prior_det)
-
-
-def chance(mean: Float | float, var: Float | float) -> Float:
-    """P(z > 0 in the logistic sense) under z ~ N(mean, var): PRML eq. 4.153-4.154."""
-    return sigmoid(np.asarray(mean) / np.sqrt(1.0 + np.pi * np.asarray(var) / 8.0))

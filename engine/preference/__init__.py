@@ -9,7 +9,7 @@ PREFERENCE = Registry(
             "engine.preference.bradley_terry:BradleyTerry",
             "A direction of taste",
             "Bradley & Terry 1952; Plackett 1975; Laplace: Bishop PRML 4.4-4.5",
-            frozenset({"scores", "direction", "side"}),
+            frozenset({"scores", "direction", "joint", "side"}),
         ),
     },
 )

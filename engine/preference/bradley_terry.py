@@ -1,13 +1,14 @@
 """A Gaussian over one direction of taste, read from pairs, ties and grids.
 
-A person's utility is linear, s(x) = u . x, and choices are logistic: Bradley-Terry for pairs,
-partial Plackett-Luce for grids. Paper: Bradley & Terry 1952; Plackett 1975. Inference: Laplace
-(engine/laplace.py). Assumes one direction and one temperature a person; does not model ideal
-points or contexts.
+A person's utility is linear, s(x) = u . x, and choices are logistic: Bradley-Terry with ties for
+pairs, partial Plackett-Luce for grids. Papers: Bradley & Terry 1952; Davidson 1970; Plackett 1975;
+inference: Laplace (engine/laplace.py, where the equations stand). Assumes one direction and one
+temperature a person; does not model ideal points, contexts or slips of the hand.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import log
 from typing import Any
 
 import numpy as np
@@ -17,31 +18,47 @@ from engine import laplace
 from engine.data import Array, Comparison, Features, Outcome, Question, same_space
 from engine.preference.base import Prior
 
+Z90 = 1.645
+
 
 @dataclass(frozen=True)
 class Settings:
     scales: tuple[float, ...] = field(
-        default=(0.5, 0.7, 1.0, 1.4, 2.0),
-        metadata={"help": "temperatures the full refit chooses from, by evidence"},
+        default=(0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8),
+        metadata={"help": "temperatures the full refit chooses from, by evidence; 1 is the prior"},
+    )
+    scale_sd: float = field(
+        default=0.5,
+        metadata={"help": "prior deviation of the log temperature", "low": 0.05, "high": 3.0},
     )
     ties: tuple[float, ...] = field(
-        default=(0.25, 0.5, 1.0), metadata={"help": "how much a tie pulls two items together"}
+        default=(0.03, 0.1, 0.3, 1.0, 3.0),
+        metadata={"help": "widths of a tie the refit chooses from; 1: a tie of equals is as likely "
+                          "as either pick"},
+    )  # fmt: skip
+    tie_sd: float = field(
+        default=1.5,
+        metadata={"help": "prior deviation of the log width", "low": 0.05, "high": 5.0},
     )
-    enough: int = field(default=15, metadata={"help": "answers before those two may move"})
+    enough: int = field(
+        default=15, metadata={"help": "answers before those two may move", "low": 1, "high": 1000}
+    )
 
 
 @dataclass(frozen=True)
 class BradleyTerry:
+    """mean (d + 2,) and cov over (u, side, level) in logits; knobs: temperature and tie width."""
+
     space: str
     mean: NDArray[np.float64]
     cov: NDArray[np.float64]
     scale: float = 1.0
-    tie: float = 0.5
+    tie: float = laplace.TIE
 
     @classmethod
-    def blank(cls, prior: Prior) -> "BradleyTerry":
-        start = laplace.prior_of(prior.mean, prior.var)
-        return cls(prior.space, start.mean, start.cov)
+    def blank(cls, prior: Prior, scale: float = 1.0, tie: float = laplace.TIE) -> "BradleyTerry":
+        start = laplace.prior_of(prior.mean, prior.var, scale)
+        return cls(prior.space, start.mean, start.cov, scale, tie)
 
     @classmethod
     def fit(
@@ -53,56 +70,86 @@ class BradleyTerry:
     ) -> "BradleyTerry":
         same_space(prior.space, features.space)
         settings = settings or Settings()
-        start = laplace.prior_of(prior.mean, prior.var)
-        free = len(comparisons) >= settings.enough
-        best: tuple[float, BradleyTerry] | None = None
-        for scale in settings.scales if free else (1.0,):
-            for tie in settings.ties if free and _has_ties(comparisons) else (0.5,):
-                found = [x for c in comparisons for x in _read(c, features, scale, tie)]
-                made = laplace.fit(start, found)
-                worth = laplace.log_evidence(start, made, found) - 0.5 * (np.log(scale) / 0.35) ** 2
-                if best is None or worth > best[0]:
-                    best = worth, cls(prior.space, made.mean, made.cov, scale, tie)
-        assert best is not None
-        return best[1]
+        batches = laplace.pack([_read(c, features) for c in comparisons])
+        if sum(len(b.rows) for b in batches) < settings.enough:
+            return cls._fit(prior, batches, (1.0, laplace.TIE), settings)[0]
+        best = cls._fit(prior, batches, (1.0, laplace.TIE), settings)
+        paired = any(b.form[0] != "grid" for b in batches)
+        # The two hardly meet in the likelihood, so one after the other finds the peak.
+        for knobs in [(s, laplace.TIE) for s in settings.scales if s != 1.0]:
+            best = max(best, cls._fit(prior, batches, knobs, settings), key=_worth)
+        if paired:
+            for knobs in [(best[0].scale, t) for t in settings.ties if t != laplace.TIE]:
+                best = max(best, cls._fit(prior, batches, knobs, settings), key=_worth)
+        return best[0]
+
+    @classmethod
+    def _fit(
+        cls,
+        prior: Prior,
+        batches: Sequence[laplace.Batch],
+        knobs: tuple[float, float],
+        settings: Settings,
+    ) -> "tuple[BradleyTerry, float]":
+        """The belief under fixed knobs, and its log-evidence with the prior of the knobs."""
+        scale, tie = knobs
+        start = laplace.prior_of(prior.mean, prior.var, scale)
+        made, worth = laplace.fit(start, batches, log(tie))
+        worth -= 0.5 * (log(scale) / settings.scale_sd) ** 2
+        worth -= 0.5 * (log(tie / laplace.TIE) / settings.tie_sd) ** 2
+        return cls(prior.space, made.mean, made.cov, scale, tie), worth
+
+    def before(self, prior: Prior) -> "BradleyTerry":
+        """The same belief before any answer, in the same units: what doubt is measured against."""
+        return self.blank(prior, self.scale, self.tie)
 
     def update(self, comparison: Comparison, features: Features) -> "BradleyTerry":
         same_space(self.space, features.space)
-        found = _read(comparison, features, self.scale, self.tie)
-        made = laplace.update(laplace.Gaussian(self.mean, self.cov), found)
+        answer = _read(comparison, features)
+        made = laplace.update(laplace.Gaussian(self.mean, self.cov), answer, log(self.tie))
         return BradleyTerry(self.space, made.mean, made.cov, self.scale, self.tie)
 
     def believe(self, vectors: Array) -> tuple[Array, Array]:
-        """Predicted liking (n,) and its posterior deviation (n,) of vectors (n, d)."""
+        """Predicted liking (n,) and its posterior deviation (n,) of vectors (n, d), in logits."""
         d = len(self.mean) - 2
-        x = np.asarray(vectors, np.float64) / self.scale
+        x = np.asarray(vectors, np.float64)
         var = np.einsum("nd,nd->n", x @ self.cov[:d, :d], x)
-        return (
-            (x @ self.mean[:d]).astype(np.float32),
-            np.sqrt(var.clip(0)).astype(np.float32),
-        )
+        return (x @ self.mean[:d]).astype(np.float32), np.sqrt(var.clip(0)).astype(np.float32)
+
+    def joint(self, vectors: Array) -> tuple[Array, Array]:
+        """Mean (n,) and root (n, r) of all scores at once: their covariance is root @ root.T."""
+        d = len(self.mean) - 2
+        cov = self.cov[:d, :d]
+        lift = 1e-10 * float(np.trace(cov)) / d
+        root = np.linalg.cholesky(cov + lift * np.eye(d)).astype(np.float32)
+        x = np.asarray(vectors, np.float32)
+        return x @ self.mean[:d].astype(np.float32), x @ root
 
     def prob(self, left: Array, right: Array) -> NDArray[np.float64]:
+        """Without the side bias: which is liked more, not which is clicked."""
         mean, std = self.believe(np.asarray(left) - np.asarray(right))
         return laplace.chance(mean.astype(np.float64), std.astype(np.float64) ** 2)
 
     def predict(self, question: Question, outcome: Outcome, features: Features) -> float:
-        """Pair: side bias included. Grid: mean over (picked, unpicked) pairs."""
+        """Pick of a pair: side bias included, given that one is picked. Grid: mean over (picked,
+        unpicked) pairs. A tie: its probability among the four outcomes."""
         same_space(self.space, features.space)
         x = features.of(question.items)
-        if question.form == "grid":
+        if question.form == "grid" and not outcome.word:
             picked = np.isin(question.items, outcome.picks)
             if picked.all():
                 return 0.5
-            gaps = x[picked][:, None, :] - x[~picked][None, :, :]
-            flat = gaps.reshape(-1, x.shape[1])
-            return float(self.prob(flat, np.zeros_like(flat)).mean())
-        d = len(self.mean) - 2
-        row = np.zeros(d + 2)
-        row[:d] = (x[0] - x[1]) / self.scale
-        row[d] = 1.0
-        left = float(laplace.chance(float(row @ self.mean), float(row @ self.cov @ row)))
-        return left if outcome.picks[0] == question.items[0] else 1.0 - left
+            gaps = (x[picked][:, None, :] - x[~picked][None, :, :]).reshape(-1, x.shape[1])
+            return float(self.prob(gaps, np.zeros_like(gaps)).mean())
+        answer = laplace.read(x, question.items, outcome, 1.0)
+        if answer is None:
+            raise ValueError("a skip says nothing; only picks and ties are predicted")
+        y = answer.rows @ self.mean
+        var = np.einsum("qd,qd->q", answer.rows @ self.cov, answer.rows)
+        if answer.form[0] == "pick":
+            return float(laplace.chance(y[0], var[0]))
+        shrunk = y / np.sqrt(1.0 + np.pi * var / 8.0)
+        return float(np.exp(laplace.local(answer.form, shrunk[None], log(self.tie))[0][0]))
 
     def direction(self) -> Array:
         """The mean taste as a unit vector (d,); zeros before anything is known."""
@@ -114,14 +161,7 @@ class BradleyTerry:
         """Pull towards the left side in logits: mean and 90 % interval."""
         d = len(self.mean) - 2
         mean, sd = float(self.mean[d]), float(np.sqrt(self.cov[d, d]))
-        return mean, mean - 1.645 * sd, mean + 1.645 * sd
-
-    def factor(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean (d,) and a root L (d, d) of the covariance of u / scale, so that cov = L L^T."""
-        d = len(self.mean) - 2
-        cov = self.cov[:d, :d]
-        root = np.linalg.cholesky(cov + 1e-10 * np.trace(cov) / d * np.eye(d))
-        return self.mean[:d] / self.scale, root / self.scale
+        return mean, mean - Z90 * sd, mean + Z90 * sd
 
     def state(self) -> dict[str, NDArray[Any]]:
         return {"mean": self.mean, "cov": self.cov, "knobs": np.array([self.scale, self.tie])}
@@ -129,13 +169,19 @@ class BradleyTerry:
     @classmethod
     def from_state(cls, state: Mapping[str, NDArray[Any]], space: str) -> "BradleyTerry":
         scale, tie = (float(k) for k in state["knobs"])
-        return cls(space, np.array(state["mean"]), np.array(state["cov"]), scale, tie)
+        return cls(
+            space,
+            np.array(state["mean"], np.float64),
+            np.array(state["cov"], np.float64),
+            scale,
+            tie,
+        )
 
 
-def _read(c: Comparison, features: Features, scale: float, tie: float) -> list[laplace.Choice]:
-    q = c.question
-    return laplace.choices(features.of(q.items), q.items, c.outcome, c.strength, scale, tie)
+def _read(c: Comparison, features: Features) -> laplace.Answer | None:
+    items = c.question.items
+    return laplace.read(features.of(items), items, c.outcome, c.strength)
 
 
-def _has_ties(comparisons: Sequence[Comparison]) -> bool:
-    return any(c.outcome.word in ("both_good", "both_bad") for c in comparisons)
+def _worth(found: tuple[BradleyTerry, float]) -> float:
+    return found[1]

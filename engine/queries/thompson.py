@@ -4,16 +4,15 @@ Asks about what the person may like best: pleasant, and good at finding favourit
 the whole direction d_optimal needs fewer answers.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.data import Features, same_space
+from engine.queries.base import Groups, Recent, Rows, same, sample, seen, usable
 
-Rows = NDArray[np.int64]
-SAMPLED = 512
+SAMPLED = 256
+STALE = 2.0
 
 
 def pick(
@@ -22,23 +21,22 @@ def pick(
     m: int,
     rng: np.random.Generator,
     *,
-    groups: Sequence[Rows] | None = None,
-    recent: Sequence[tuple[int, ...]] = (),
+    groups: Groups = None,
+    recent: Recent = (),
 ) -> Rows:
     """m distinct rows of one group (or of a sample of all): the favourites of m draws."""
     same_space(belief.space, features.space)
-    usable = [g for g in groups if len(g) >= m] if groups is not None else None
-    if usable:
-        pool = usable[rng.integers(len(usable))]
-    else:
-        pool = rng.choice(len(features), min(SAMPLED, len(features)), replace=False)
-    mean, root = belief.factor()
-    draws = mean + rng.standard_normal((m, len(mean))) @ root.T
-    scores = features.matrix[pool].astype(np.float64) @ draws.T
-    seen = {i for shown in recent for i in shown}
-    scores[[int(i) in seen for i in features.ids[pool]]] -= 2 * float(scores.std())
+    pools = usable(features, groups, m)
+    pool, _ = sample([pools[rng.integers(len(pools))]], m, SAMPLED, rng)
+    mean, root = belief.joint(features.matrix[pool])
+    draws = rng.standard_normal((root.shape[1], m), np.float32)
+    scores = mean[:, None] + root @ draws  # (n, m), one draw a column
+    scores[seen(features, pool, recent)] -= STALE * float(scores.std())
     chosen: list[int] = []
     for slot in range(m):
         scores[chosen, slot] = -np.inf
         chosen.append(int(np.argmax(scores[:, slot])))
-    return np.asarray(pool[chosen], np.int64)
+    if same(features, pool[chosen], recent) and len(pool) > m:
+        scores[chosen, -1] = -np.inf
+        chosen[-1] = int(np.argmax(scores[:, -1]))
+    return pool[chosen]
