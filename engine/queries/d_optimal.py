@@ -60,7 +60,7 @@ def gains(mean: Array, root: Array) -> Array:
     var = np.maximum(own[:, None] + own - 2 * cov, 0)
     gap = np.abs(mean[:, None] - mean) / np.sqrt(1 + np.float32(np.pi / 8) * var)
     odds = np.exp(-gap)
-    return 0.5 * np.log1p(var * odds / (1 + odds) ** 2)
+    return np.asarray(0.5 * np.log1p(var * odds / (1 + odds) ** 2), np.float32)
 
 
 def spread(mean: Array, root: Array, fresh: Array, m: int) -> Rows:
