@@ -88,7 +88,7 @@ def make_venv() -> None:
             return
         say("The environment is broken; making it anew.")
         shutil.rmtree(VENV)
-    say(f"Making the environment in {VENV.name}/ (about 2.3 GB, once) ...")
+    say(f"Making the environment in {VENV.name}/ (about 1.7 GB, once) ...")
     made = subprocess.run(
         [sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True, check=False
     )

@@ -38,7 +38,7 @@ def run(folder: Path, rounds: int, seed: int = 0) -> dict[str, float]:
     known: dict[str, tuple[int, int, int]] = {}
     slowest = 0.0
     for number in range(rounds):
-        known.update(_round(folder, profiles, number, chance.uniform(0.02, 0.5)))
+        known.update(_round(folder, profiles, number, chance.uniform(0.02, 0.4)))
         begun = time.perf_counter()
         with Store.open(folder) as store:
             slowest = max(slowest, time.perf_counter() - begun)

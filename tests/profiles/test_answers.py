@@ -155,7 +155,7 @@ STEPS = st.lists(st.sampled_from("aaauurpl"), max_size=40)
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(steps=STEPS)
 def test_undo_and_redo_are_those_of_a_list(tmp_path_factory, steps: list[str]) -> None:
