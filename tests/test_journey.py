@@ -78,8 +78,10 @@ def test_the_loop_works_by_keyboard_and_survives_a_reload(page: Any) -> None:
     _answer(page, ["ArrowRight"])
     count = _answers(page)
     assert count == 3
+    shown = page.locator(".stage img").first.get_attribute("src")
     with page.expect_response("**/undo"):
         page.keyboard.press("z")
+    page.wait_for_function("old => document.querySelector('.stage img')?.src !== old", arg=shown)
     page.locator(".pair").wait_for()
     before = _shown(page)
     page.reload()
@@ -88,10 +90,12 @@ def test_the_loop_works_by_keyboard_and_survives_a_reload(page: Any) -> None:
 
 
 def _answer(page: Any, keys: list[str]) -> None:
+    """Press the keys and wait until the next question is painted."""
+    before = page.locator(".stage img").first.get_attribute("src")
     with page.expect_response("**/api/v1/answers"):
         for key in keys:
             page.keyboard.press(key)
-    page.wait_for_timeout(400)
+    page.wait_for_function("old => document.querySelector('.stage img')?.src !== old", arg=before)
 
 
 def _answers(page: Any) -> int:
