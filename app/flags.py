@@ -8,27 +8,48 @@ import argparse
 import os
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-VERBS = {
-    "profiles": "list profiles",
-    "new": "make a profile: new [NAME]",
-    "question": "the next question: question PROFILE [--medium text] [--kind pair]",
-    "answer": "answer it: answer QUESTION OUTCOME   (ids in pick order, or a word)",
-    "undo": "take the last answer back: undo PROFILE [--medium text]",
-    "redo": "put it back in: redo PROFILE [--medium text]",
-    "belief": "what was learned: belief PROFILE [--medium text]",
-    "create": "make something: create PROFILE PROMPT [--medium text] [--strength 1] [--seed 0]",
-    "add": "add own pictures or texts: add PROFILE FILE...",
-    "export": "take home: export PROFILE FILE [--what answers] [--format csv]",
-    "import": "bring in a bundle: import FILE",
-    "restore": "go back to a version: restore PROFILE VERSION",
-    "delete": "delete a profile and all it holds: delete PROFILE",
-    "backup": "copy the database safely",
+THEMES = ("light", "dark", "system")
+ON, OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+# Set before torch or gradio can be imported: no spinning threads, no telemetry, no hub.
+QUIET = {
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "GOMP_SPINCOUNT": "0",
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+# The words a verb takes in order: (name, type, how many); None is exactly one.
+Words = tuple[tuple[str, type, str | None], ...]
+ONE: Words = (("profile", int, None),)
+VERBS: dict[str, tuple[str, Words]] = {
+    "profiles": ("list profiles", ()),
+    "new": ("make a profile", (("name", str, "*"),)),
+    "question": ("the next question", ONE),
+    "answer": (
+        "answer it: the ids that are liked, best first, or both_good, both_bad, skip",
+        (("question", int, None), ("outcome", str, "+")),
+    ),
+    "undo": ("take the last answer back", ONE),
+    "redo": ("put it back in", ONE),
+    "belief": ("what was learned", ONE),
+    "create": ("make something", (*ONE, ("prompt", str, "+"))),
+    "add": ("add own pictures, or texts (.txt, .md)", (*ONE, ("file", Path, "+"))),
+    "export": ("take it home as a file", (*ONE, ("file", Path, None))),
+    "import": ("bring in a bundle", (("file", Path, None),)),
+    "restore": ("go back to a version", (*ONE, ("version", int, None))),
+    "delete": ("delete a profile and all it holds", ONE),
+    "backup": ("copy the database safely", ()),
 }
 
 
@@ -59,35 +80,43 @@ class Options:
 
 def parser() -> argparse.ArgumentParser:
     """Every sub-command with its help."""
-    shared = argparse.ArgumentParser(add_help=False)
+    # What is absent stays out of the namespace: a default of a sub-command would otherwise undo
+    # a flag given before its name.
+    shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     shared.add_argument("--data-dir", metavar="DIR", help="where everything personal is kept")
-    shared.add_argument("--cpu", action="store_true", default=None, help="leave the GPU alone")
-    shared.add_argument(
-        "--offline", action="store_true", default=None, help="never leave this machine"
-    )
+    shared.add_argument("--cpu", action="store_true", help="leave the GPU alone")
+    shared.add_argument("--offline", action="store_true", help="never leave this machine")
     shared.add_argument("--lm", metavar="PATH_OR_ID", help="another causal language model")
     shared.add_argument("--models-dir", metavar="DIR", help="where the models are kept")
+    serving = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    _serving(serving)
     top = argparse.ArgumentParser(
         prog="launch.py",
         description="Penchant: pick what you like; the studio learns your taste on your machine.",
-        parents=[shared],
+        parents=[shared, serving],
+        allow_abbrev=False,
     )
-    _serving(top)
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
-    _serving(commands.add_parser("run", parents=[shared], help="open the studio (default)"))
-    test = commands.add_parser("test", help="run every check, the browser journey included")
-    test.add_argument("rest", nargs=argparse.REMAINDER, help="passed on to pytest")
-    bench = commands.add_parser("bench", help="measure one thing")
-    bench.add_argument("name", metavar="NAME", help="taste, steer, update, start, kills")
+
+    def command(name: str, text: str, *parents: argparse.ArgumentParser) -> Any:
+        return commands.add_parser(
+            name, parents=parents, help=text, description=text, allow_abbrev=False
+        )
+
+    command("run", "open the studio (default)", shared, serving)
+    test = command("test", "run every check, the browser journey included")
+    test.add_argument("rest", nargs="*", metavar="...", help="run pytest alone, with these words")
+    bench = command("bench", "measure one thing")
+    bench.add_argument("name", metavar="NAME", help="taste, steer, results, update, start, kills")
     bench.add_argument("--json", action="store_true", help="one JSON object as the last line")
     bench.add_argument("--data", metavar="DIR", help="where the data of real people lies")
     bench.add_argument("--seed", type=int, default=0)
     bench.add_argument("--people", metavar="FILE.py", help="your own simulated people")
     bench.add_argument("--quick", action="store_true", help="a smoke test, marked as such")
-    doctor = commands.add_parser("doctor", parents=[shared], help="say what is there and what not")
-    doctor.add_argument("--json", action="store_true")
-    for verb, text in VERBS.items():
-        _verb(commands.add_parser(verb, parents=[shared], help=text, description=text), verb)
+    doctor = command("doctor", "say what is there and what is missing", shared, serving)
+    doctor.add_argument("--json", action="store_true", help="JSON for programs")
+    for verb, (text, words) in VERBS.items():
+        _verb(command(verb, text, shared), verb, words)
     return top
 
 
@@ -95,33 +124,41 @@ def _serving(p: argparse.ArgumentParser) -> None:
     p.add_argument("--listen", nargs="?", const="0.0.0.0", metavar="IP",
                    help="answer other machines too; needs --auth")  # fmt: skip
     p.add_argument("--port", type=int, help="default 7860, or the next free one")
-    p.add_argument("--no-browser", action="store_true", default=None, help="open no browser")
+    p.add_argument("--no-browser", action="store_true", help="open no browser")
     p.add_argument("--auth", "--gradio-auth", metavar="NAME:PASSWORD[,..]", help="ask for a login")
     p.add_argument("--auth-file", metavar="FILE", help="the same, a NAME:PASSWORD a line")
     p.add_argument("--insecure", action="store_true", help="--listen without --auth, knowingly")
-    p.add_argument("--theme", choices=("light", "dark", "system"), help="default: as your system")
+    p.add_argument("--theme", choices=THEMES, help="default: as your system")
     p.add_argument("--root-path", "--subpath", metavar="PATH", help="behind a proxy, as /penchant")
-    p.add_argument("--tls-keyfile", metavar="FILE")
-    p.add_argument("--tls-certfile", metavar="FILE")
+    p.add_argument("--tls-keyfile", metavar="FILE", help="the key of your certificate")
+    p.add_argument("--tls-certfile", metavar="FILE", help="answer over https with it")
     p.add_argument("--share", action="store_true", help=argparse.SUPPRESS)
 
 
-def _verb(p: argparse.ArgumentParser, verb: str) -> None:
+def _verb(p: argparse.ArgumentParser, verb: str, words: Words) -> None:
+    for name, kind, many in words:
+        p.add_argument(name, type=kind, nargs=many, metavar=name.upper())
     p.add_argument("--json", action="store_true", help="JSON for programs")
-    if verb not in ("profiles", "backup"):
-        p.add_argument("words", nargs="*", metavar="WORD")
     if verb in ("question", "undo", "redo", "belief", "create"):
         p.add_argument("--medium", choices=("picture", "text"), default="picture")
     if verb == "question":
-        p.add_argument("--kind", choices=("grid", "pair"))
+        p.add_argument("--kind", choices=("grid", "pair"), help="default: the studio decides")
     if verb == "create":
-        p.add_argument("--strength", type=float, default=1.0)
+        p.add_argument("--strength", type=float, default=1.0, help="0 is the plain model, 1 is you")
         p.add_argument("--seed", type=int, default=0)
-        p.add_argument("-n", type=int, default=4)
+        p.add_argument("-n", type=int, default=4, help="how many")
         p.add_argument("--depth", choices=("instant", "steered"))
     if verb == "export":
         p.add_argument("--what", choices=("bundle", "answers"), default="bundle")
-        p.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
+        p.add_argument("--format", choices=("jsonl", "csv"), default="jsonl", help="of answers")
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The words as a namespace; what follows `test` belongs to pytest, dashes and all."""
+    words = list(argv)
+    if words[:1] == ["test"] and words[1:] not in (["-h"], ["--help"]):
+        return argparse.Namespace(command="test", rest=words[1:])
+    return parser().parse_args(words)
 
 
 def default_data_dir() -> str:
@@ -137,34 +174,29 @@ def read(given: argparse.Namespace, env: Mapping[str, str]) -> Options:
     cli = {k: v for k, v in vars(given).items() if v is not None}
     if cli.get("share"):
         raise Wrong("there is no --share: nothing here leaves your machine; use --listen --auth")
-    folder = str(cli.get("data_dir") or env.get("PENCHANT_DATA") or default_data_dir())
-    try:
-        with open(Path(folder) / "settings.toml", "rb") as stream:
-            file = tomllib.load(stream)
-    except FileNotFoundError:
-        file = {}
-    except tomllib.TOMLDecodeError as wrong:
-        raise Wrong(
-            f"settings.toml in {folder} cannot be read: {wrong}; mend or remove it"
-        ) from None
-    picked: dict[str, tuple[object, str]] = {}
-    for name, kind in _KEYS.items():
-        picked[name] = _first(name, kind, cli, env, file)
-    auth = _auth(picked.pop("auth")[0], picked.pop("auth_file")[0])
-    host = str(picked.pop("listen")[0] or "127.0.0.1")
+    folder, told = _data_dir(cli, env)
+    file = _settings(folder)
+    picked = {name: _first(name, kind, cli, env, file) for name, kind in _KEYS.items()}
+    sources = {"data_dir": told, **{k: s for k, (_, s) in picked.items()}}
+    values = {k: v for k, (v, _) in picked.items() if v is not None}
+    auth = _auth(values.pop("auth", None), values.pop("auth_file", None))
+    host = values.pop("listen", "127.0.0.1")
     if host not in LOOPBACK and not auth and not cli.get("insecure"):
         raise Wrong("--listen lets other machines in; add --auth NAME:PASSWORD (or --insecure)")
-    port = picked.pop("port")
-    values = {k: v for k, (v, _) in picked.items() if v is not None}
+    if not 1 <= values.get("port", 1) <= 65535:
+        raise Wrong(f"port {values['port']} cannot be; choose one from 1024 to 65535")
+    if values.get("theme", "system") not in THEMES:
+        raise Wrong(f"theme {values['theme']!r} is not one of {', '.join(THEMES)}")
+    if ("tls_keyfile" in values) != ("tls_certfile" in values):
+        raise Wrong("--tls-keyfile and --tls-certfile go together; give both")
     values["browser"] = not values.pop("no_browser", False)
     return Options(
         data_dir=folder,
         host=host,
-        port=int(port[0] or 7860),  # type: ignore[call-overload]
-        port_given=port[1] != "default",
+        port_given=sources["port"] != "default",
         auth=auth,
-        sources={k: s for k, (_, s) in picked.items()},
-        **values,  # type: ignore[arg-type]
+        sources=sources,
+        **values,
     )
 
 
@@ -176,23 +208,53 @@ _KEYS: dict[str, type] = {
 _ALSO = {"listen": "GRADIO_SERVER_NAME", "port": "GRADIO_SERVER_PORT"}
 
 
+def _data_dir(cli: Mapping[str, Any], env: Mapping[str, str]) -> tuple[str, str]:
+    """The folder, absolute, and where its name came from."""
+    for found, source in ((cli.get("data_dir"), "command line"),
+                          (env.get("PENCHANT_DATA"), "PENCHANT_DATA")):  # fmt: skip
+        if found:
+            return str(Path(found).expanduser().absolute()), source
+    return default_data_dir(), "default"
+
+
+def _settings(folder: str) -> dict[str, Any]:
+    try:
+        with open(Path(folder) / "settings.toml", "rb") as stream:
+            return tomllib.load(stream)
+    except FileNotFoundError:
+        return {}
+    except OSError as wrong:
+        raise Wrong(f"the data folder {folder} cannot be read: {wrong.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
+        text = f"settings.toml in {folder} cannot be read: {wrong}; mend or remove it"
+        raise Wrong(text) from None
+
+
 def _first(
-    name: str, kind: type, cli: Mapping[str, object], env: Mapping[str, str],
-    file: Mapping[str, object],
-) -> tuple[object, str]:  # fmt: skip
+    name: str, kind: type, cli: Mapping[str, Any], env: Mapping[str, str], file: Mapping[str, Any]
+) -> tuple[Any, str]:
+    """The value of a setting and where it came from; (None, "default") when nobody gave one."""
     if name in cli:
         return cli[name], "command line"
     for variable in (f"PENCHANT_{name.upper()}", _ALSO.get(name, "")):
         if env.get(variable):
-            text = env[variable]
-            if kind is bool:
-                return text.lower() in ("1", "true", "yes", "on"), variable
-            if kind is int and not text.isdigit():
-                raise Wrong(f"{variable} is {text!r}; it must be a number")
-            return kind(text), variable
+            return _as(kind, env[variable], variable), variable
     if name in file:
-        return kind(file[name]), "settings.toml"
+        return _as(kind, file[name], f"{name} in settings.toml"), "settings.toml"
     return None, "default"
+
+
+def _as(kind: type, value: object, where: str) -> Any:
+    text = str(value)
+    if kind is bool:
+        if text.lower() not in ON + OFF:
+            raise Wrong(f"{where} is {text!r}; it must be true or false")
+        return text.lower() in ON
+    if kind is int:
+        if not text.isdecimal():
+            raise Wrong(f"{where} is {text!r}; it must be a number")
+        return int(text)
+    return text
 
 
 def _auth(inline: object, file: object) -> dict[str, str]:
@@ -200,16 +262,20 @@ def _auth(inline: object, file: object) -> dict[str, str]:
     if file:
         try:
             lines += Path(str(file)).read_text(encoding="utf-8").splitlines()
-        except OSError as wrong:
-            raise Wrong(f"--auth-file: {wrong}") from None
+        except (OSError, UnicodeDecodeError) as wrong:
+            raise Wrong(f"--auth-file {file} cannot be read: {wrong}") from None
     found = {}
     for line in (ln.strip() for ln in lines if ln.strip()):
         name, colon, password = line.partition(":")
         if not (name and colon and password):
             raise Wrong("--auth wants NAME:PASSWORD, several parted by commas")
         found[name] = password
+    if file and not found:
+        raise Wrong(f"--auth-file {file} names nobody; write one NAME:PASSWORD a line")
     return found
 
 
-def parse(argv: Sequence[str]) -> argparse.Namespace:
-    return parser().parse_args(list(argv))
+def quiet(env: MutableMapping[str, str]) -> None:
+    """Put QUIET into an environment; what a person set stays."""
+    for name, value in QUIET.items():
+        env.setdefault(name, value)

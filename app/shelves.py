@@ -190,6 +190,25 @@ class Shelves:
         self.forget(who[0])
         return [int(i) for i in ids]
 
+    def complete(self, user: int) -> None:
+        """Encode what came in without vectors, as after an import."""
+        for kind in SPACE:
+            shared = {r["hash"] for r in self.pool(kind).records}
+            own = {c.hash: c for c in self.store.items(kind, user) if c.hash not in shared}
+            spaces = [SPACE[kind], *([CAPTIONS] if kind == "picture" else [])]
+            for space in spaces:
+                todo = self.store.missing_embeddings(space, list(own))
+                if not todo:
+                    continue
+                if space == CAPTIONS:
+                    self._caption(todo, [own[h].prompt for h in todo])
+                elif kind == "text":
+                    self._embed(kind, todo, [own[h].text or "" for h in todo])
+                else:
+                    files = [self.store.media_path(h).read_bytes() for h in todo]
+                    self._embed(kind, todo, [_read("a picture", f) for f in files])
+        self.forget(user)
+
     def _embed(self, kind: Kind, hashes: Sequence[str], inputs: Sequence[Any]) -> None:
         todo = set(self.store.missing_embeddings(SPACE[kind], list(hashes)))
         keep = [i for i, h in enumerate(hashes) if h in todo]

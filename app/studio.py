@@ -304,7 +304,7 @@ class Studio:
             made = read_bundle(self.store, user, data)
         except BadBundle as wrong:
             raise Bad(str(wrong)) from None
-        self.shelves.forget(user)
+        self.shelves.complete(user)
         return self._profile_json(made)
 
     def backup(self) -> str:

@@ -4,6 +4,7 @@ After every kill the file is checked, and every acknowledged answer must be in t
 client that got no reply asks again with the same key after the restart, as the card does.
 """
 
+import http.client
 import json
 import os
 import signal
@@ -13,7 +14,6 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections import Counter
 from pathlib import Path
@@ -74,7 +74,7 @@ class Client:
                 reply = _ask(address, "answers", body)
                 self.told[body["idempotency_key"]] = reply["seq"]
                 self.pending = None
-        except (urllib.error.URLError, OSError, json.JSONDecodeError):
+        except (http.client.HTTPException, OSError, json.JSONDecodeError):
             return
 
     def _next(self, address: str) -> dict[str, Any]:
