@@ -1,11 +1,13 @@
 """The command line inside the environment: serve, bench, doctor, one verb of the Studio each."""
 
+import errno
 import json
 import os
 import socket
 import sys
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,10 @@ PORTS = 20
 
 
 def main(argv: Sequence[str]) -> int:
+    flags.quiet(os.environ)
     given = flags.parse(argv)
+    if os.environ.get("GRADIO_VIBE_MODE"):
+        return fail("GRADIO_VIBE_MODE lets visitors run code on this machine; unset it first")
     try:
         options = flags.read(given, os.environ)
     except flags.Wrong as wrong:
@@ -30,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     if given.command == "bench":
         from tests.bench import bench
 
-        return bench(given)
+        return int(bench(given))
     if given.command == "doctor":
         from app.doctor import doctor
 
@@ -38,23 +43,28 @@ def main(argv: Sequence[str]) -> int:
     return verb(given, options)
 
 
-def fail(text: str) -> int:
-    print(f"launch.py: {text}", file=sys.stderr)
+def fail(text: str, as_json: bool = False) -> int:
+    """Say what was wrong; a program reads it where it reads the answer."""
+    if as_json:
+        print(json.dumps({"error": text}))
+    else:
+        print(f"launch.py: {text}", file=sys.stderr)
     return 2
 
 
 def run(options: flags.Options) -> int:
     """Serve until interrupted."""
-    from dataclasses import replace
-
     from app.main import serve
     from profiles.errors import Busy, Damaged, TooNew, Unwritable
 
-    port = free_port(options.host, options.port, options.port_given)
-    if port is None:
-        return fail(
-            f"port {options.port} is taken; close what uses it or choose another with --port"
-        )
+    try:
+        port = free_port(options.host, options.port, options.port_given)
+    except Taken as wrong:
+        return fail(str(wrong))
+    if port != options.port:
+        print(f"Port {options.port} is taken; using {port}.")
+    print(f"Your data: {options.data_dir}")
+    print(f"Penchant:  {address(replace(options, port=port))}  (Ctrl+C ends it)", flush=True)
     try:
         serve(replace(options, port=port))
     except (Busy, Damaged, TooNew, Unwritable) as wrong:
@@ -62,132 +72,119 @@ def run(options: flags.Options) -> int:
     return 0
 
 
-def free_port(host: str, port: int, given: bool) -> int | None:
+def address(options: flags.Options) -> str:
+    """What to type into a browser on this machine."""
+    scheme = "https" if options.tls_certfile else "http"
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(options.host, options.host)
+    if ":" in host and not host.startswith("["):
+        host = f"[{host}]"
+    return f"{scheme}://{host}:{options.port}{options.root_path.rstrip('/')}"
+
+
+class Taken(Exception):
+    """No port could be had; the message names the cure."""
+
+
+def free_port(host: str, port: int, given: bool) -> int:
     """The port, or the next free one when it was not asked for by name."""
-    for candidate in range(port, port + (1 if given else PORTS)):
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family) as probe:
+    last = port if given else min(port + PORTS - 1, 65535)
+    for candidate in range(port, last + 1):
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, candidate))
-            except OSError:
-                continue
+            except OSError as wrong:
+                if wrong.errno == errno.EADDRINUSE:
+                    continue
+                why = wrong.strerror or str(wrong)
+                raise Taken(f"cannot listen on {host}, port {candidate}: {why}") from None
             return candidate
-    return None
+    if given:
+        raise Taken(f"port {port} is taken; close what uses it or choose another with --port")
+    raise Taken(f"ports {port} to {last} are taken; choose another with --port")
 
 
 def verb(given: Any, options: flags.Options) -> int:
     """Open the data folder, do one thing, print it."""
     from app.studio import Studio
-    from app.wire import Bad, Missing
-    from profiles.errors import Busy, Conflict, Damaged, TooNew, Unwritable
+    from app.wire import Bad, Full, Missing
+    from profiles.errors import Busy, Conflict, Damaged, TooNew
 
     try:
         with Studio.open(
             Path(options.data_dir), Path(options.models_dir), options.lm, options.cpu
         ) as studio:
             out = ACTIONS[given.command](studio, studio.store.local_user(), given)
-    except (Bad, Missing, Busy, Conflict, Damaged, TooNew, Unwritable, FileNotFoundError) as wrong:
-        return fail(str(wrong))
+    except OSError as wrong:
+        where = f": {wrong.filename}" if wrong.filename else ""
+        return fail(f"{wrong.strerror or wrong}{where}", given.json)
+    except (Bad, Full, Missing, Busy, Conflict, Damaged, TooNew) as wrong:
+        return fail(str(wrong), given.json)
     print(json.dumps(out) if given.json else json.dumps(out, indent=2, ensure_ascii=False))
     return 0
 
 
-def number(given: Any, at: int, name: str) -> int:
-    """A positional number; SystemExit says what is missing."""
-    words = given.words
-    if len(words) <= at or not words[at].isdigit():
-        raise SystemExit(fail(f"{given.command} needs {name} (a number); see --help"))
-    return int(words[at])
-
-
-def word(given: Any, at: int, name: str) -> str:
-    if len(given.words) <= at:
-        raise SystemExit(fail(f"{given.command} needs {name}; see --help"))
-    return str(given.words[at])
-
-
 def _new(studio: "Studio", user: int, given: Any) -> Any:
-    made = studio.new_profile(user)
-    name = " ".join(given.words)
-    return studio.change_profile(user, made["id"], {"name": name}) if name else made
-
-
-def _question(studio: "Studio", user: int, given: Any) -> Any:
-    return studio.question(user, number(given, 0, "PROFILE"), given.medium, given.kind)
+    return studio.new_profile(user, " ".join(given.name))
 
 
 def _answer(studio: "Studio", user: int, given: Any) -> Any:
-    asked = number(given, 0, "QUESTION")
-    words = given.words[1:]
-    picks = all(w.isdigit() for w in words)
-    outcome = {"picks": [int(w) for w in words]} if words and picks else word(given, 1, "OUTCOME")
-    return studio.answer(user, asked, outcome, key=str(uuid.uuid4()), source="command")
+    words = given.outcome
+    picks = all(w.isdecimal() for w in words)
+    outcome = {"picks": [int(w) for w in words]} if picks else " ".join(words)
+    return studio.answer(user, given.question, outcome, key=key(), source="command")
 
 
-def _undo(studio: "Studio", user: int, given: Any) -> Any:
-    return studio.undo(user, number(given, 0, "PROFILE"), given.medium, str(uuid.uuid4()))
-
-
-def _redo(studio: "Studio", user: int, given: Any) -> Any:
-    return studio.redo(user, number(given, 0, "PROFILE"), given.medium, str(uuid.uuid4()))
-
-
-def _belief(studio: "Studio", user: int, given: Any) -> Any:
-    return studio.belief(user, number(given, 0, "PROFILE"), given.medium)
+def key() -> str:
+    """Every command is a new one: no two share an idempotency key."""
+    return str(uuid.uuid4())
 
 
 def _create(studio: "Studio", user: int, given: Any) -> Any:
-    prompt = " ".join(given.words[1:]) or word(given, 1, "PROMPT")
-    wanted = {"medium": given.medium, "prompt": prompt,
+    wanted = {"medium": given.medium, "prompt": " ".join(given.prompt),
               "n": given.n, "strength": given.strength, "seed": given.seed, "depth": given.depth,
               "max_tokens": 80}  # fmt: skip
-    lines = studio.generate(user, number(given, 0, "PROFILE"), wanted, lambda: False)
+    lines = studio.generate(user, given.profile, wanted, lambda: False)
     return [line for line in lines if line["type"] != "piece"]
 
 
 def _add(studio: "Studio", user: int, given: Any) -> Any:
-    profile, files = number(given, 0, "PROFILE"), [Path(w) for w in given.words[1:]]
-    texts = [f.read_text(encoding="utf-8") for f in files if f.suffix in (".txt", ".md")]
-    pictures = [(f.name, f.read_bytes()) for f in files if f.suffix not in (".txt", ".md")]
-    made = studio.add_texts(user, profile, texts)["items"] if texts else []
-    made += studio.add_pictures(user, profile, pictures)["items"] if pictures else []
+    from app.wire import Bad
+
+    texts, pictures = [], []
+    for file in given.file:
+        if file.suffix.lower() not in (".txt", ".md"):
+            pictures.append((file.name, file.read_bytes()))
+            continue
+        try:
+            texts.append(file.read_text(encoding="utf-8"))
+        except UnicodeDecodeError:
+            raise Bad(f"{file} is not text in UTF-8; save it so") from None
+    made = studio.add_texts(user, given.profile, texts)["items"] if texts else []
+    made += studio.add_pictures(user, given.profile, pictures)["items"] if pictures else []
     return {"items": made}
 
 
 def _export(studio: "Studio", user: int, given: Any) -> Any:
-    body, _, _ = studio.export(user, number(given, 0, "PROFILE"), given.what, given.format)
-    target = Path(word(given, 1, "FILE"))
-    target.write_bytes(body)
-    return {"file": str(target), "bytes": len(body)}
-
-
-def _import(studio: "Studio", user: int, given: Any) -> Any:
-    return studio.import_bundle(user, Path(word(given, 0, "FILE")).read_bytes())
-
-
-def _restore(studio: "Studio", user: int, given: Any) -> Any:
-    return studio.restore(user, number(given, 0, "PROFILE"), number(given, 1, "VERSION"))
-
-
-def _delete(studio: "Studio", user: int, given: Any) -> Any:
-    return studio.delete_profile(user, number(given, 0, "PROFILE"))
+    body, _, _ = studio.export(user, given.profile, given.what, given.format)
+    given.file.write_bytes(body)
+    return {"file": str(given.file), "bytes": len(body)}
 
 
 ACTIONS: dict[str, Callable[["Studio", int, Any], Any]] = {
     "profiles": lambda studio, user, _: {"profiles": studio.profiles(user)},
     "new": _new,
-    "question": _question,
+    "question": lambda studio, user, g: studio.question(user, g.profile, g.medium, g.kind),
     "answer": _answer,
-    "undo": _undo,
-    "redo": _redo,
-    "belief": _belief,
+    "undo": lambda studio, user, g: studio.undo(user, g.profile, g.medium, key()),
+    "redo": lambda studio, user, g: studio.redo(user, g.profile, g.medium, key()),
+    "belief": lambda studio, user, g: studio.belief(user, g.profile, g.medium),
     "create": _create,
     "add": _add,
     "export": _export,
-    "import": _import,
-    "restore": _restore,
-    "delete": _delete,
+    "import": lambda studio, user, g: studio.import_bundle(user, g.file.read_bytes()),
+    "restore": lambda studio, user, g: studio.restore(user, g.profile, g.version),
+    "delete": lambda studio, user, g: studio.delete_profile(user, g.profile),
     "backup": lambda studio, _user, _given: {"backup": studio.backup()},
 }
 
