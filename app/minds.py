@@ -159,12 +159,12 @@ class Minds:
         comparisons = self.store.comparisons(profile, kind)
         if not comparisons or comparisons[-1].seq != seq:
             return None
-        belief = mind.refit(comparisons)
+        belief, count = mind.refit(comparisons), mind.answers
         with mind.lock:
             if mind.seq != seq or seat.mind is not mind:
                 return None
             mind.belief = belief
-        return self._keep(mind, belief, seq, "fitted to all answers")
+        return self._keep(mind, belief, seq, f"after {count} answers")
 
     def _keep(self, mind: Mind, belief: Any, seq: int, note: str) -> int:
         shelf = mind.shelf

@@ -189,4 +189,12 @@ class _Row:
         if delta and not self.done:
             yield Sample(index, text=text, delta=delta, done=False)
         if self.done:
-            yield Sample(index, text=text.strip(), delta=delta, done=True)
+            # Cut off by the limit: the last whole sentence is the end, if most of it is there.
+            whole = text.strip() if ends else finished(text.strip())
+            yield Sample(index, text=whole, delta=delta, done=True)
+
+
+def finished(text: str) -> str:
+    """The text up to its last whole sentence, unless that would halve it."""
+    end = max(text.rfind(mark) for mark in (". ", "! ", "? ", ".\n", "!\n", "?\n", '." '))
+    return text[: end + 1] if end + 1 >= len(text) / 2 else text

@@ -5,9 +5,10 @@ task is held fixed (each task's mean is taken away first), so that they carry vo
 a new text has no task, so only the mean of the pool is taken away when it is encoded.
 
 `prior_var` says how far apart tastes are expected to lie. A coordinate gets the more, the larger
-the share of its variance that voices explain within a task (one-way analysis of variance, with the
-degrees of freedom counted, so that noise earns nothing). The scale is set so that the utilities of
-two random passages of the pool differ by `SPREAD` standard deviations under the prior.
+the share s of its variance that voices explain within a task (one-way analysis of variance, with
+the degrees of freedom counted, so that noise earns nothing): its weight is FLOOR + s^2, and that
+times LEARNED where it comes from MiniLM. The scale is set so that the utilities of two random
+passages of the pool differ by `SPREAD` standard deviations under the prior.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,8 @@ from numpy.typing import NDArray
 DIM = 64
 CLIP = 4.0
 SPREAD = 2.0
-FLOOR = 0.05
+FLOOR = 0.02
+LEARNED = 0.5
 Float = NDArray[np.float64]
 
 
@@ -41,7 +43,7 @@ def make(
         "project": rows[:k] / spread.clip(1e-6)[:, None],
     }
     x = apply(made, minilm, stats)
-    made["prior_var"] = prior_var(x, tasks, voices)
+    made["prior_var"] = prior_var(x, stats.shape[1], tasks, voices)
     return {name: np.asarray(value, np.float32) for name, value in made.items()}
 
 
@@ -54,11 +56,15 @@ def apply(
     return np.asarray(np.clip(np.concatenate([z, p], 1), -CLIP, CLIP), np.float32)
 
 
-def prior_var(x: NDArray[Any], tasks: Sequence[str], voices: Sequence[str]) -> Float:
-    """(64,) prior variances of a taste; see the module text."""
+def prior_var(
+    x: NDArray[Any], measured: int, tasks: Sequence[str], voices: Sequence[str]
+) -> Float:
+    """(64,) prior variances of a taste; the first `measured` coordinates are statistics."""
     x = np.asarray(x, np.float64)
     total = x.var(0).clip(1e-9)
-    per_item = (FLOOR + voice_share(x, tasks, voices)) / total
+    weight = FLOOR + voice_share(x, tasks, voices) ** 2
+    weight[measured:] *= LEARNED
+    per_item = weight / total
     # For independent x, y of the pool: E[(u . (x - y))^2] = 2 sum_k prior_var_k var_k.
     return np.asarray(per_item * SPREAD**2 / (2 * float((per_item * total).sum())))
 
