@@ -138,16 +138,23 @@ def _shape(text: str, words: list[str]) -> list[tuple[str, float]]:
 
 def _kinds(words: list[str]) -> list[tuple[str, float]]:
     """Shares of words by their form. Small words are never adjectives, ideas or Latin."""
-    n, small = len(words), lexicon()["function"]
-    content = [w for w in words if w not in small]
-    return [
-        ("contractions", sum(bool(CONTRACTION.match(w)) for w in words if "'" in w) / n),
-        ("adjectives", sum(bool(ADJECTIVE.match(w)) for w in content) / n),
-        ("ideas", sum(bool(IDEA.match(w)) for w in content) / n),
-        ("Latin words", sum(bool(LATIN.match(w)) for w in content) / n),
-        ("numbers", sum(w in NUMERAL or w[0].isdigit() for w in words) / n),
-        ("small words", 1 - len(content) / n),
-    ]
+    totals = np.sum([_form(w) for w in words], 0) / len(words)
+    names = ("contractions", "adjectives", "ideas", "Latin words", "numbers", "small words")
+    return list(zip(names, totals.tolist(), strict=True))
+
+
+@lru_cache(20_000)
+def _form(word: str) -> tuple[bool, ...]:
+    """Which of the forms counted by _kinds a word has, in their order."""
+    small = word in lexicon()["function"]
+    return (
+        bool(CONTRACTION.match(word)),
+        not small and bool(ADJECTIVE.match(word)),
+        not small and bool(IDEA.match(word)),
+        not small and bool(LATIN.match(word)),
+        word in NUMERAL or word[0].isdigit(),
+        small,
+    )
 
 
 def _lists(words: list[str]) -> list[tuple[str, float]]:

@@ -56,9 +56,7 @@ def apply(
     return np.asarray(np.clip(np.concatenate([z, p], 1), -CLIP, CLIP), np.float32)
 
 
-def prior_var(
-    x: NDArray[Any], measured: int, tasks: Sequence[str], voices: Sequence[str]
-) -> Float:
+def prior_var(x: NDArray[Any], measured: int, tasks: Sequence[str], voices: Sequence[str]) -> Float:
     """(64,) prior variances of a taste; the first `measured` coordinates are statistics."""
     x = np.asarray(x, np.float64)
     total = x.var(0).clip(1e-9)
