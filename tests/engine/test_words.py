@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from engine.backbones.causal_lm import draw, finished
-from engine.backbones.tiny import tiny_lm
 from engine.data import Request, WrongSpace
 from engine.steering.activation import LAYERS, Direction, activation, from_contrast, from_scores
+from tests.tiny import tiny_lm
 
 
 @pytest.fixture(scope="module")
