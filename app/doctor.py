@@ -1,5 +1,9 @@
-"""launch.py doctor: what is there, what is missing and how to get it. No prompts, no answers."""
+"""launch.py doctor: what is there, what is missing and how to get it. No prompts, no answers.
 
+Standard library only at the top: it also reports where the environment is missing.
+"""
+
+import hashlib
 import json
 import os
 import platform
@@ -12,22 +16,47 @@ from pathlib import Path
 from typing import Any
 
 from app.flags import ROOT, Options
-from app.making import MODEL
 
-PACKAGES = ("torch", "gradio", "transformers", "diffusers", "peft", "faiss-cpu", "sqlite-utils")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+LISTS = ("requirements.txt", "requirements-models.txt")
+INSTALL = "run `python3 launch.py` once"
 
 
 def doctor(options: Options, as_json: bool) -> int:
     """Print the report; 0 when nothing is wrong."""
     rows = [{"what": name, **check(options)} for name, check in CHECKS.items()]
+    well = all(r["ok"] for r in rows)
     if as_json:
-        print(json.dumps({"ok": all(r["ok"] for r in rows), "checks": rows}))
-    else:
-        for row in rows:
-            print(f"{'ok  ' if row['ok'] else 'MISS'}  {row['what']:<14} {row['found']}")
-            if row.get("cure"):
-                print(f"      {'':<14} -> {row['cure']}")
-    return 0 if all(r["ok"] for r in rows) else 1
+        print(json.dumps({"ok": well, "checks": rows, "settings": settings(options)}))
+        return 0 if well else 1
+    for row in rows:
+        print(f"{'ok  ' if row['ok'] else 'MISS'}  {row['what']:<14} {row['found']}")
+        if row.get("cure"):
+            print(f"      {'':<14} -> {row['cure']}")
+    for row in settings(options):
+        print(f"set   {row['name']:<14} {row['value']}  ({row['source']})")
+    return 0 if well else 1
+
+
+def settings(options: Options) -> list[dict[str, str]]:
+    """Each setting with where it came from; of a login only the names are told."""
+    own = {"listen": "host", "no_browser": "browser"}
+    rows = []
+    for name, source in options.sources.items():
+        value = getattr(options, own.get(name, name), None)
+        if name == "auth_file" or (name == "auth" and not value):
+            continue
+        if name == "auth":
+            source = options.sources["auth_file"] if source == "default" else source
+            value = ", ".join(options.auth) + " (passwords not shown)"
+        shown = "-" if value in (None, "") else str(value)
+        rows.append({"name": own.get(name, name), "value": shown, "source": source})
+    return rows
+
+
+def browser() -> str | None:
+    """A Chromium for the tests; the studio itself works with any browser."""
+    return next((found for name in BROWSERS if (found := shutil.which(name))), None)
 
 
 def found(text: str, ok: bool = True, cure: str = "") -> dict[str, Any]:
@@ -39,13 +68,22 @@ def _python(_: Options) -> dict[str, Any]:
 
 
 def _packages(_: Options) -> dict[str, Any]:
-    have, missing = [], []
-    for name in PACKAGES:
+    """Every pinned package in the version that was pinned."""
+    pins = [line.split("==") for name in LISTS for line in (ROOT / name).read_text().splitlines()
+            if "==" in line]  # fmt: skip
+    wrong, missing = [], 0
+    for name, pin in pins:
         try:
-            have.append(f"{name} {version(name)}")
+            # A local build says 2.13.0+cpu and is that version.
+            if (have := version(name)).partition("+")[0] != pin.strip():
+                wrong.append(f"{name} is {have}, not {pin.strip()}")
         except PackageNotFoundError:
-            missing.append(name)
-    return found(", ".join(have + missing), not missing, "run `python3 launch.py` once")
+            wrong.append(f"{name} is missing")
+            missing += 1
+    if 2 * missing > len(pins):
+        return found("not installed yet", False, INSTALL)
+    return found("; ".join(wrong) or f"all {len(pins)} as pinned", not wrong,
+                 "remove .venv and run `python3 launch.py`")  # fmt: skip
 
 
 def _disk(options: Options) -> dict[str, Any]:
@@ -57,8 +95,10 @@ def _disk(options: Options) -> dict[str, Any]:
 
 
 def _memory(_: Options) -> dict[str, Any]:
-    import psutil
-
+    try:
+        import psutil
+    except ImportError:
+        return found("not measured before the installation")
     seen = psutil.virtual_memory()
     text = f"{seen.available / 1e9:.1f} of {seen.total / 1e9:.1f} GB free"
     return found(text, seen.available > 2e9, "close other programs: 2 GB are needed to write text")
@@ -71,51 +111,60 @@ def _device(options: Options) -> dict[str, Any]:
     return found(f"{device.name}: {device.reason}")
 
 
-def _model(options: Options) -> dict[str, Any]:
-    manifest = Path(options.models_dir) / MODEL / "manifest.json"
-    if options.lm:
-        there = Path(options.lm).exists()
-        return found(options.lm, there, "give --lm a folder that holds a causal language model")
-    if not manifest.exists():
-        return found("not in place", False, "run `python3 launch.py` once")
-    import hashlib
-
-    for name, digest in json.loads(manifest.read_text())["files"].items():
-        with open(manifest.parent / name, "rb") as stream:
-            if hashlib.file_digest(stream, "sha256").hexdigest() != digest:
+def _models(options: Options) -> dict[str, Any]:
+    """Every model that was put in place, byte for byte."""
+    manifests = sorted(Path(options.models_dir).glob("*/manifest.json"))
+    if options.lm and Path(options.lm).is_absolute() and not Path(options.lm).exists():
+        cure = "give --lm a folder that holds a causal language model"
+        return found(f"{options.lm} is not there", False, cure)
+    if not manifests:
+        return found(f"none in {options.models_dir}", False, INSTALL)
+    for manifest in manifests:
+        for name, digest in json.loads(manifest.read_text())["files"].items():
+            if _sha256(manifest.parent / name) != digest:
                 cure = f"remove {manifest.parent} and run `python3 launch.py`"
-                return found(f"{name} is damaged", False, cure)
-    return found(f"{MODEL}, every file as it was made")
+                return found(f"{manifest.parent.name}: {name} is damaged", False, cure)
+    names = ", ".join(m.parent.name for m in manifests)
+    return found(f"{names}: every file as it was made")
+
+
+def _sha256(path: Path) -> str:
+    if not path.exists():
+        return ""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _data(options: Options) -> dict[str, Any]:
     """Looked at read-only: a running studio is not disturbed."""
     folder = Path(options.data_dir)
     file = folder / "penchant.db"
+    near = next(p for p in (folder, *folder.parents) if p.exists())
+    if not os.access(near, os.W_OK) or not near.is_dir():
+        return found(f"{near} cannot be written to", False,
+                     "make it a folder of yours, or use --data-dir")  # fmt: skip
     if not file.exists():
         return found(f"{folder} (new: nothing kept yet)")
-    if not os.access(folder, os.W_OK):
-        return found(str(folder), False, "make the folder writable, or use --data-dir")
-    db = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
     try:
-        state = db.execute("PRAGMA quick_check").fetchone()[0]
+        db = sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=5)
+        try:
+            state = str(db.execute("PRAGMA quick_check").fetchone()[0])
+        finally:
+            db.close()
     except sqlite3.DatabaseError as wrong:
         state = str(wrong)
-    finally:
-        db.close()
-    cure = "put back the newest file of the folder backups/"
-    return found(f"{folder}: {state}", state == "ok", cure)
+    return found(
+        f"{folder}: {state}", state == "ok", "put back the newest file of the folder backups/"
+    )
 
 
 def _browser(_: Options) -> dict[str, Any]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    there = next((n for n in names if shutil.which(n)), None)
-    return found(there or "no Chromium (only the tests need one)")
+    return found(browser() or "no Chromium (only `launch.py test` needs one)")
 
 
-def _settings(options: Options) -> dict[str, Any]:
-    given = [f"{k} from {v}" for k, v in options.sources.items() if v != "default"]
-    return found(", ".join(given) or "all defaults")
+def _offline(options: Options) -> dict[str, Any]:
+    asked = "; --offline was asked for" if options.offline else ""
+    return found(f"no model hub, no telemetry{asked}")
 
 
 def _place(_: Options) -> dict[str, Any]:
@@ -129,8 +178,8 @@ CHECKS: dict[str, Callable[[Options], dict[str, Any]]] = {
     "disk": _disk,
     "memory": _memory,
     "device": _device,
-    "language model": _model,
+    "models": _models,
     "data": _data,
+    "network": _offline,
     "browser": _browser,
-    "settings": _settings,
 }

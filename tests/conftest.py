@@ -2,15 +2,11 @@
 
 import os
 
-for _name, _value in {
-    "OMP_WAIT_POLICY": "PASSIVE",
-    "GOMP_SPINCOUNT": "0",
-    "OMP_NUM_THREADS": "1",
-    "HF_HUB_OFFLINE": "1",
-    "TRANSFORMERS_OFFLINE": "1",
-    "GRADIO_ANALYTICS_ENABLED": "False",
-}.items():
-    os.environ.setdefault(_name, _value)
+from app import doctor, flags
+
+# Before torch can be imported by anything below.
+flags.quiet(os.environ)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import shutil  # noqa: E402
 import socket  # noqa: E402
@@ -82,10 +78,9 @@ def client(studio: Any) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def browser_path() -> str:
     """A Chromium; missing is a visible skip, with CI=true a failure."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        found = shutil.which(name)
-        if found:
-            return found
+    found = doctor.browser()
+    if found:
+        return found
     text = "no Chromium found; install it (Debian: apt install chromium) to run the journey"
     if os.environ.get("CI") == "true":
         pytest.fail(text)

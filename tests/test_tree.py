@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from app import flags
+
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("app", "engine", "profiles")
 HEAVY = {"torch", "transformers", "diffusers", "peft", "faiss", "gradio"}
@@ -107,7 +109,7 @@ def test_nothing_heavy_is_imported_at_start_up() -> None:
     assert made.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("command", ["", "run", "test", "bench", "doctor", "answer", "create"])
+@pytest.mark.parametrize("command", ["", "run", "test", "bench", "doctor", *flags.VERBS])
 def test_help_needs_only_the_standard_library(command: str) -> None:
     words = [sys.executable, "-I", "-S", str(ROOT / "launch.py"), *command.split(), "--help"]
     made = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -138,6 +140,41 @@ def test_every_table_line_leads_somewhere() -> None:
                 assert thing in defined, entry
 
 
+def test_every_bench_is_there_and_named_in_the_help() -> None:
+    from tests.bench import BENCHES
+
+    shown = flags.parser().format_help() + (ROOT / "app" / "flags.py").read_text()
+    for name, target in BENCHES.items():
+        module, _, thing = target.partition(":")
+        file = ROOT / (module.replace(".", "/") + ".py")
+        assert file.exists(), f"bench {name}: {file.name} is not there"
+        defined = {n.name for n in ast.parse(file.read_text()).body
+                   if isinstance(n, ast.FunctionDef)}  # fmt: skip
+        assert thing in defined and re.search(rf"\b{name}\b", shown)
+
+
+def test_before_the_environment_only_the_standard_library_is_used() -> None:
+    bare = sys.stdlib_module_names | {"app"}
+    for name in ("launch.py", "app/flags.py"):
+        assert roots(imports(ROOT / name)) <= bare, name
+    assert roots(imports(ROOT / "app" / "doctor.py")) <= bare | {"engine", "psutil"}
+
+
+def test_heavy_libraries_are_imported_by_plug_ins_alone() -> None:
+    """At the top of a file, or inside a function outside a plug-in folder: never at start-up."""
+    for path in sources():
+        parts = path.relative_to(ROOT).parts
+        if parts[0] not in OURS or (parts[0] == "engine" and len(parts) == 3):
+            continue
+        if (
+            parts[:2] == ("app", "page.py")
+            or parts[:2] == ("app", "tabs")
+            or path.name == "theme.py"
+        ):
+            continue
+        assert not roots(imports(path, top_only=True)) & HEAVY, path
+
+
 def test_top_level_holds_only_what_is_agreed() -> None:
     assert {p.relative_to(ROOT).parts[0] for p in tracked()} <= TOP
 
@@ -148,12 +185,18 @@ def test_what_is_tracked_stays_small() -> None:
 
 def test_no_paths_of_a_machine_and_no_unsafe_loading() -> None:
     places = re.compile(r"(^|[^A-Za-z0-9_.])/(" + "work|farm|root" + r")/")
-    unsafe = re.compile(r"pickle\.load|trust_remote_code=True|shell=True|[^.]\beval\(")
+    hosts = re.compile(r"files\.pythonhosted|index-url|find-links")
+    unsafe = re.compile(
+        r"^\s*(?:import|from) pickle|pickle\.load|joblib\.load|trust_remote_code=True|shell=True"
+        r"|[^.]\beval\(",
+        re.M,
+    )
     for path in tracked():
         if path.suffix not in (".py", ".md", ".js", ".css", ".toml", ".txt", ".jsonl", ""):
             continue
         text = path.read_text(errors="replace")
         assert not places.search(text), path
+        assert path == Path(__file__) or not hosts.search(text), path
         if path.suffix == ".py" and "tests" not in path.relative_to(ROOT).parts:
             assert not unsafe.search(text), path
             if not path.name.startswith("build"):
