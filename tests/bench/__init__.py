@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import inspect
 import json
 import os
 import platform
@@ -30,11 +31,16 @@ def bench(given: Any) -> int:
         return 2
     module, _, name = BENCHES[given.name].partition(":")
     people = _people(given.people) if given.people else None
+    function = getattr(importlib.import_module(module), name)
+    words = {"quick": given.quick, "seed": given.seed, "people": people}
+    if given.data and "data" not in inspect.signature(function).parameters:
+        print(f"launch.py: bench {given.name} takes no --data; leave it out", file=sys.stderr)
+        return 2
+    if given.data:
+        words["data"] = Path(given.data).absolute()
     control = alike()
     begun = time.monotonic()
-    made = getattr(importlib.import_module(module), name)(
-        quick=given.quick, seed=given.seed, people=people
-    )
+    made = function(**words)
     answer = {
         "bench": given.name,
         "commit": _commit(),
@@ -55,7 +61,7 @@ def bench(given: Any) -> int:
 
 
 def alike(rounds: int = 9) -> float:
-    """A/A: the same work twice, interleaved; a figure counts when this is within 0.95 to 1.05."""
+    """A/A: the same work twice, interleaved; comparisons count when within 0.95 to 1.05."""
     import numpy as np
 
     a = np.random.default_rng(0).standard_normal((160, 160))
@@ -71,8 +77,15 @@ def alike(rounds: int = 9) -> float:
 
 
 def machine() -> dict[str, Any]:
+    info = Path("/proc/cpuinfo")
+    names = [line.partition(":")[2].strip() for line in info.read_text().splitlines()
+             if line.startswith("model name")] if info.exists() else []  # fmt: skip
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "cores": os.cpu_count(),
+        "cpu": names[0] if names else platform.processor(),
+        "memory_gb": round(memory / 1e9, 1),
+        "system": platform.system(),
         "machine": platform.machine(),
         "python": platform.python_version(),
         "load": round(os.getloadavg()[0], 2),
@@ -80,7 +93,8 @@ def machine() -> dict[str, Any]:
 
 
 def _commit() -> str:
-    words = ["git", "rev-parse", "--short", "HEAD"]
+    """The commit that was measured; `+` when files differ from it."""
+    words = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
     made = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     return made.stdout.strip() or "unknown"
 
@@ -91,4 +105,6 @@ def _people(path: str) -> Any:
         raise SystemExit(f"launch.py: --people {path}: no such Python file")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    if not callable(getattr(module, "people", None)):
+        raise SystemExit(f"launch.py: {path} has no people(rng) -> objects with utility(candidate)")
     return module.people
