@@ -10,7 +10,8 @@ from app.mind import ENOUGH_PICKS, Mind, Shelf
 from engine.data import Array
 
 Z90 = 1.645
-SURE = 1.3
+# Thirty properties are looked at: a claim must stand further from zero than one band would.
+SURE = 2.0
 TAIL = 0.2
 LEVELS = (0.1, 0.25, 0.4, 0.55, 0.7)
 UNPROVEN = 3
