@@ -8,6 +8,7 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
@@ -23,6 +24,27 @@ Medium = Literal["picture", "text"]
 Form = Literal["grid", "pair"]
 Key = Annotated[str, Field(min_length=8, max_length=80, pattern=r"^[A-Za-z0-9_.:-]+$")]
 Id = Annotated[int, Field(ge=1, le=2**53)]
+
+
+POLL, HEARTBEAT = 0.4, 15.0
+MOST_WAITING = 16
+MAKERS = ThreadPoolExecutor(MOST_WAITING, "making")
+
+
+class Count:
+    """A number of the event loop's thread."""
+
+    def __init__(self) -> None:
+        self._n = 0
+
+    def add(self, n: int) -> None:
+        self._n += n
+
+    def get(self) -> int:
+        return self._n
+
+
+WAITING = Count()
 
 
 class Strict(BaseModel):
@@ -180,12 +202,18 @@ def _belief(router: APIRouter, studio: Studio) -> None:
         studio.profile(user, profile)
 
         async def stream() -> AsyncIterator[str]:
-            last = None
+            # Polling a number in memory: no thread is held, however many pages are open.
+            seen, quiet = None, 0.0
             while not await request.is_disconnected():
-                state = json.dumps(studio.pulse(profile))
-                yield f"event: progress\ndata: {state}\n\n" if state != last else ": still here\n\n"
-                last = state
-                await asyncio.to_thread(studio.wait_change, profile, 10.0)
+                state = studio.changes()
+                if state != seen:
+                    seen, quiet = state, 0.0
+                    yield f"event: progress\ndata: {json.dumps(studio.pulse(profile))}\n\n"
+                elif quiet >= HEARTBEAT:
+                    quiet = 0.0
+                    yield ": still here\n\n"
+                await asyncio.sleep(POLL)
+                quiet += POLL
 
         return StreamingResponse(stream(), media_type="text/event-stream")
 
@@ -232,6 +260,9 @@ def _making(router: APIRouter, studio: Studio) -> None:
     @router.post("/profiles/{profile}/generate")
     async def generate(profile: Id, given: GenerateIn, user: User) -> Response:
         await asyncio.to_thread(studio.profile, user, profile)
+        if WAITING.get() >= MOST_WAITING:
+            text = "many results are being made just now; try again in half a minute"
+            raise HTTPException(429, text, {"retry-after": "30"})
         stop = threading.Event()
         lines = studio.generate(user, profile, given.model_dump(), stop.is_set)
         return StreamingResponse(_stream(lines, stop), media_type="application/x-ndjson")
@@ -295,12 +326,14 @@ async def _stream(lines: Iterator[dict[str, Any]], stop: threading.Event) -> Asy
         finally:
             put(None)
 
-    work = loop.run_in_executor(None, pump)
+    work = loop.run_in_executor(MAKERS, pump)
+    WAITING.add(1)
     try:
         while (line := await queue.get()) is not None:
             yield line
         await work
     finally:
+        WAITING.add(-1)
         stop.set()
 
 

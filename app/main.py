@@ -65,7 +65,7 @@ def build(studio: Studio, accounts: Accounts, options: Any = None) -> FastAPI:
 
 
 def _refused(_: Request, wrong: HTTPException) -> JSONResponse:
-    return JSONResponse({"error": str(wrong.detail)}, wrong.status_code)
+    return JSONResponse({"error": str(wrong.detail)}, wrong.status_code, wrong.headers)
 
 
 def _malformed(_: Request, wrong: RequestValidationError) -> JSONResponse:

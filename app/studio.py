@@ -5,7 +5,6 @@ is that user's; what is not there and what belongs to someone else look the same
 Verbs return plain dicts, ready for JSON, for the page and the command line alike.
 """
 
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ class Studio:
         self.ahead = Ahead()
         self.shelves = Shelves(store, maker, NewItem)
         self.minds = Minds(store, self.shelves.of_profile, self._write, self.ahead)
-        self._changed = threading.Condition()
+        self._changed = 0
         self._ready = True
 
     @classmethod
@@ -206,13 +205,12 @@ class Studio:
             for kind in self.minds.loaded(profile)
         } | {"making": self.maker.busy()}
 
-    def wait_change(self, profile: int, seconds: float) -> None:
-        with self._changed:
-            self._changed.wait(seconds)
+    def changes(self) -> tuple[int, bool]:
+        """Grows with every change the header shows."""
+        return self._changed, self.maker.busy()
 
     def _tell(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
+        self._changed += 1
 
     # making
 
