@@ -109,9 +109,10 @@ def serve(options: Any) -> None:
     import uvicorn
 
     gate, _ = make(options)
-    address = f"http://{options.host}:{options.port}"
     if options.browser:
-        threading.Thread(target=_open, args=(address,), daemon=True).start()
+        from app.cli import address
+
+        threading.Thread(target=_open, args=(address(options),), daemon=True).start()
     uvicorn.run(
         gate,
         host=options.host,
