@@ -323,6 +323,12 @@ async def _stream(lines: Iterator[dict[str, Any]], stop: threading.Event) -> Asy
         try:
             for line in lines:
                 put(json.dumps(line) + "\n")
+        except (Bad, Missing) as wrong:
+            put(json.dumps({"type": "error", "error": str(wrong)}) + "\n")
+        except Exception:
+            text = "something broke while making this; the log of the terminal says more"
+            put(json.dumps({"type": "error", "error": text}) + "\n")
+            raise
         finally:
             put(None)
 

@@ -5,6 +5,7 @@ prepared and stored while the person looks at this one.
 """
 
 import threading
+import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -145,7 +146,7 @@ class Minds:
         seat = self.seat(profile, kind)
         with seat.mind.lock:
             while (last := self.store.last_answer(profile, kind)) and last.seq > seq:
-                self.store.undo(profile, kind, f"{key}-{last.seq}-{seat.mind.asked}-{taken}")
+                self.store.undo(profile, kind, f"{key}-{uuid.uuid4()}")
                 taken += 1
             self._reload(seat, profile, kind)
             seat.current = seat.ready = None

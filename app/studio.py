@@ -230,6 +230,9 @@ class Studio:
         from app.create import as_question
 
         self._own(user, profile)
+        before = self.store.receipt(profile, key)
+        if before is not None:
+            return {"seq": before.seq, "duplicate": True}
         asked, outcome = as_question(self, user, profile, which, liked)
         stored, _ = self.minds.answer(Vote(asked, outcome, 1.0, None, "create", key))
         self._tell()

@@ -217,6 +217,12 @@ def _by_key(db: Database, profile: int, key: str) -> LogRow | None:
     return None if row is None else read(row)
 
 
+def receipt(db: Database, profile: int, key: str) -> Answer | None:
+    """What was stored under this key before, as a duplicate."""
+    row = _by_key(db, profile, key)
+    return None if row is None else Answer(row.seq, profile, duplicate=True)
+
+
 def _done(db: Database, profile: int, kind: Kind, key: str, act: str) -> int | None:
     """The target of an undo or redo that was stored under this key before."""
     _check_key(key)

@@ -236,6 +236,10 @@ class Store:
         """Durable on return. The same key and content again: the same receipt, duplicate=True."""
         return self.write(lambda db: answers.add(db, new, time.time()))
 
+    def receipt(self, profile_id: int, key: str) -> Answer | None:
+        """What was stored under this key before, if anything."""
+        return self.read(lambda db: answers.receipt(db, profile_id, key))
+
     def undo(self, profile_id: int, kind: Kind, key: str) -> int | None:
         """Take back the last answer that counts (a row of its own); its seq, or None."""
         return self.write(lambda db: answers.undo(db, profile_id, kind, key, time.time()))

@@ -105,7 +105,10 @@ def test_a_like_is_an_answer_and_can_be_undone(studio: Any, user: int, key: Any)
     liked = studio.like(user, profile, (1, "personal", 0), True, key())
     disliked = studio.like(user, profile, (1, "personal", 1), False, key())
     assert (liked["seq"], disliked["seq"]) == (3, 4)
-    assert mind(studio, profile).answers == 4
+    again = studio.like(user, profile, (1, "personal", 2), True, "the-same-key")
+    twice = studio.like(user, profile, (1, "personal", 2), True, "the-same-key")
+    assert (again["seq"], twice["seq"], twice["duplicate"]) == (5, 5, True)
+    assert mind(studio, profile).answers == 5
     assert studio.question(user, profile, "picture")["id"] == question["id"]
     with pytest.raises(Missing, match="no plain result 9"):
         studio.like(user, profile, (1, "plain", 9), True, key())
@@ -172,3 +175,5 @@ def test_restore_takes_answers_back_one_row_each(studio: Any, user: int, key: An
     assert made["taken_back"] == 9 - version["seq"]
     assert sum(r["act"] == "undo" for r in rows) == made["taken_back"]
     assert mind(studio, profile).seq == version["seq"]
+    studio.redo(user, profile, "picture", key())
+    assert studio.restore(user, profile, version["id"])["taken_back"] == 1
