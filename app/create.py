@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from app.studio import Studio
 
 COLLECTION = "from the collection"
-# Full strength on the slider: the largest at which bench steer keeps the text coherent.
-SAFE = 1.0
 WARMTH = 0.5
 
 
@@ -104,7 +102,7 @@ def _words(
 
         found = direction(studio, backbone, taste)
         rows = [None] * plain + [found] * drafts
-        with activation(backbone, rows, wanted["strength"] * SAFE):
+        with activation(backbone, rows, wanted["strength"] * studio.maker.safe(backbone, found)):
             yield
 
     yield from studio.maker.words(request, taste, bend, wanted["strength"])

@@ -16,6 +16,8 @@ import numpy as np
 from engine.data import Array, Features, Kind, Request, Sample
 
 DRAFTS = 8
+# The largest strength at which bench steer keeps the shipped model coherent (perplexity 1.43).
+SAFE = 1.0
 SEEDS, FAR = 7919, 104_729
 MODEL = "SmolLM2-135M-Instruct"
 CAPTIONS = "minilm-l6"
@@ -97,6 +99,14 @@ class Maker:
 
     def lm_name(self) -> str:
         return Path(self.lm).name if self.lm else MODEL
+
+    def safe(self, backbone: Any, direction: Any) -> float:
+        """Full strength of the slider: measured for the shipped model, searched for another."""
+        if not self.lm:
+            return SAFE
+        from engine.coherence import safe_strength
+
+        return float(self.part("safe", lambda: safe_strength(backbone, direction)))
 
     def about(self) -> dict[str, Any]:
         """Device, the reason for it, and which models are in place."""
@@ -185,14 +195,9 @@ class Maker:
         return replace(sample, score=float(mean[0]), std=float(std[0]))
 
 
-def distinct2(text: str) -> float:
-    """Share of different word pairs: falls when a model repeats itself."""
-    words = text.lower().split()
-    pairs = list(zip(words, words[1:], strict=False))
-    return len(set(pairs)) / len(pairs) if pairs else 0.0
-
-
 def coherent(text: str, plain: str) -> bool:
     """Steering must not cost sense: no more repetition, and not cut to a stub."""
+    from engine.coherence import distinct2
+
     long_enough = len(text.split()) >= min(12, len(plain.split()) // 2)
     return long_enough and distinct2(text) >= 0.8 * distinct2(plain)

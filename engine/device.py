@@ -26,7 +26,9 @@ def choose(cpu: bool = False) -> Device:
 
     if torch.cuda.is_available():
         name = torch.cuda.get_device_name(0)
-        return Device("cuda", "bfloat16", f"{name} was found; 16-bit numbers are fast on it.")
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return Device("cuda", "bfloat16", f"{name} was found; 16-bit numbers are fast on it.")
+        return Device("cuda", "float32", f"{name} was found; it has no fast 16-bit numbers.")
     if torch.backends.mps.is_available():
         return Device("mps", "float32", "The GPU of this Mac was found.")
     return Device("cpu", "float32", "No GPU was found; 32-bit numbers are fastest on this CPU.")

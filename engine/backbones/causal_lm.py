@@ -5,8 +5,10 @@ batch mates and plain and personal text share their noise (common random numbers
 safetensors only.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +25,20 @@ ODD = 7919
 # Without these a small model answers as an assistant and talks about the text; found by reading.
 WRITER = "You are a gifted writer."
 FRAME = "Write a short paragraph. {prompt}"
+# What the libraries call the list of blocks: Llama and its kin, GPT-2, MPT.
+BLOCKS = ("layers", "h", "blocks")
+TOGETHER = 8
+SAMPLED = 256
 
 
 @dataclass
 class CausalLM:
-    """`name` identifies the model in the names of its hidden-state spaces."""
+    """`name` identifies the weights in the names of their hidden-state spaces."""
 
     name: str
     model: Any
     tokenizer: Any
     device: str = "cpu"
-    _norms: dict[int, float] = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(cls, where: str, cpu: bool = False, online: bool = False) -> "CausalLM":
@@ -47,9 +52,8 @@ class CausalLM:
             trust_remote_code=False,
             dtype=getattr(torch, device.dtype),
         )
-        name = Path(where).name.lower().removesuffix("-instruct")
         placed: Any = model
-        return cls(name, placed.to(device.name).eval(), tokenizer, device.name)
+        return cls(identity(where, model), placed.to(device.name).eval(), tokenizer, device.name)
 
     def space(self, layer: int) -> str:
         """Name of the hidden-state space after block `layer`."""
@@ -58,7 +62,13 @@ class CausalLM:
     def blocks(self) -> Any:
         """The decoder blocks, in order."""
         inner = self.model.get_decoder()
-        return inner.layers
+        for name in BLOCKS:
+            if hasattr(inner, name):
+                return getattr(inner, name)
+        raise ValueError(
+            f"{type(inner).__name__} keeps its blocks under none of {', '.join(BLOCKS)}; this "
+            "model cannot be steered, ask for depth 'instant'"
+        )
 
     def trainable(self) -> torch.nn.Module:
         module: torch.nn.Module = self.model
@@ -114,15 +124,19 @@ class CausalLM:
     def logps(self, prompt: str, completions: Sequence[str]) -> tuple[Array, Array]:
         """Sum of log-likelihoods and number of tokens, (n,) each, of completions after a prompt."""
         head = self.prompt_ids(prompt)
-        sums, counts = [], []
-        for text in completions:
-            tail = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-            ids = torch.tensor([head + tail], device=self.device)
-            logits = self.model(ids, logits_to_keep=len(tail) + 1).logits[0, :-1].float()
-            picked = torch.log_softmax(logits, -1)[range(len(tail)), tail]
-            sums.append(float(picked.sum()))
-            counts.append(len(tail))
-        return np.array(sums, np.float32), np.array(counts, np.float32)
+        tails = [list(self.tokenizer(t, add_special_tokens=False)["input_ids"])
+                 for t in completions]  # fmt: skip
+        sums = np.zeros(len(tails), np.float32)
+        for rows in _batches(tails):
+            ids = self._padded([head + tails[r] for r in rows])
+            keep = ids.shape[1] - len(head) + 1
+            logits = self.model(ids, use_cache=False, logits_to_keep=keep).logits.float()
+            for row, table in zip(rows, logits, strict=True):
+                wanted = torch.tensor(tails[row], dtype=torch.long, device=table.device)
+                table = table[: len(wanted)]
+                picked = table.gather(1, wanted[:, None])[:, 0] - table.logsumexp(-1)
+                sums[row] = float(picked.sum())
+        return sums, np.array([len(t) for t in tails], np.float32)
 
     @torch.inference_mode()
     def hidden(self, texts: Sequence[str], layers: Sequence[int]) -> Array:
@@ -130,21 +144,59 @@ class CausalLM:
 
         The first position is left out: it is a sink whose norm drowns the rest.
         """
-        out = []
-        for text in texts:
-            ids = torch.tensor([self.tokenizer(text)["input_ids"]], device=self.device)
-            states = self.model(ids, output_hidden_states=True, logits_to_keep=1).hidden_states
-            out.append(torch.stack([states[k + 1][0, 1:].float().mean(0) for k in layers]).cpu())
-        return torch.stack(out).numpy()
+        depth = len(self.blocks())
+        if any(not 0 <= k < depth for k in layers):
+            raise ValueError(f"{self.name} has blocks 0 to {depth - 1}, not {list(layers)}")
+        found = [list(self.tokenizer(t)["input_ids"]) for t in texts]
+        if any(len(ids) < 2 for ids in found):
+            raise ValueError("a text of fewer than two tokens has no state; leave it out")
+        out = np.zeros((len(found), len(layers), self.model.config.hidden_size), np.float32)
+        for rows in _batches(found):
+            ids = self._padded([found[r] for r in rows])
+            states = self.model(ids, output_hidden_states=True, use_cache=False,
+                                logits_to_keep=1).hidden_states  # fmt: skip
+            for i, row in enumerate(rows):
+                whole = slice(1, len(found[row]))
+                seen = torch.stack([states[k + 1][i, whole].float().mean(0) for k in layers])
+                out[row] = seen.cpu().numpy()
+        return out
 
-    @torch.inference_mode()
-    def norm(self, layer: int) -> float:
-        """Typical length of the residual stream after a block, first position left out."""
-        if layer not in self._norms:
-            ids = torch.tensor([self.prompt_ids("Tell me about an ordinary day in a small town.")])
-            states = self.model(ids.to(self.device), output_hidden_states=True).hidden_states
-            self._norms[layer] = float(states[layer + 1][0, 1:].float().norm(dim=-1).median())
-        return self._norms[layer]
+    def _padded(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
+        """(B, T) filled up on the right: in a causal model nothing before it can see that."""
+        longest = max(map(len, rows))
+        return torch.tensor([[*r, *[0] * (longest - len(r))] for r in rows], device=self.device)
+
+
+def identity(where: str, model: Any) -> str:
+    """A name for these very weights: hidden states of other weights are another space.
+
+    Our converted copy says in its manifest what it is; any other model gets its folder's name and
+    a fingerprint, because a base model and its fine-tunings like to share a name.
+    """
+    manifest = Path(where) / "manifest.json"
+    if manifest.exists():
+        upstream = str(json.loads(manifest.read_text()).get("upstream", ""))
+        if upstream == "HuggingFaceTB/SmolLM2-135M-Instruct":
+            return "smollm2-135m"
+    return f"{Path(where).name.lower()}-{fingerprint(model)}"
+
+
+@torch.inference_mode()
+def fingerprint(model: Any) -> str:
+    """8 hex digits of evenly spaced numbers out of every tensor, the same in 16 and 32 bits."""
+    made = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        flat = tensor.detach().reshape(-1)
+        some = flat[:: max(1, flat.numel() // SAMPLED)].to(torch.bfloat16).float().cpu()
+        made.update(f"{name}{tuple(tensor.shape)}".encode() + some.numpy().tobytes())
+    return made.hexdigest()[:8]
+
+
+def _batches(rows: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    """Row numbers, a few of like length at a time; texts are padded least that way."""
+    order = sorted(range(len(rows)), key=lambda k: len(rows[k]))
+    for start in range(0, len(order), TOGETHER):
+        yield order[start : start + TOGETHER]
 
 
 def draw(

@@ -87,7 +87,7 @@ def _texts(backbone: Any, directions: Sequence[Any], prompts: Sequence[str], see
 def _measured(
     backbone: Any, texts: Any, prompts: Sequence[str]
 ) -> tuple[list[dict[str, Any]], dict[str, float]]:
-    from app.making import distinct2
+    from engine.coherence import distinct2
 
     rows, ranks, ranges, repeats, odd = [], [], [], [], []
     for v, (name, (_, _, measure)) in enumerate(VOICES.items()):

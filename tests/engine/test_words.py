@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from engine.backbones.causal_lm import draw, finished
+from engine.coherence import MOST, PROMPTS, distinct2, safe_strength
 from engine.data import Request, WrongSpace
 from engine.steering.activation import LAYERS, Direction, activation, from_contrast, from_scores
 from tests.tiny import tiny_lm
@@ -158,3 +159,11 @@ def test_scores_and_contrast_find_the_planted_direction() -> None:
     bare = (hidden - topic[:, None]).astype(np.float32)
     pair = from_contrast("m", bare[liked], bare[~liked], (1,))
     assert float(pair.layers[1] @ true) > 0.95
+
+
+def test_the_guard_finds_a_strength_that_keeps_sense(lm: Any, direction: Direction) -> None:
+    found = safe_strength(lm, direction, PROMPTS[:1])
+    assert 0.0 <= found <= MOST and found == safe_strength(lm, direction, PROMPTS[:1])
+    nothing = Direction("tiny", {k: np.zeros(32, np.float32) for k in LAYERS})
+    assert safe_strength(lm, nothing, PROMPTS[:1]) == MOST
+    assert distinct2("a b a b") == pytest.approx(2 / 3) and distinct2("") == 0.0
