@@ -14,8 +14,8 @@ from engine.data import Request
 from engine.steering.activation import Direction, activation
 
 PERPLEXITY, DISTINCT = 1.5, 0.8
-PROMPTS = ("Describe a walk in the rain.", "Invite a friend to dinner.", "Explain the tides.")
-MOST, STEPS, TOKENS = 2.0, 4, 32
+PROMPTS = ("Describe a walk in the rain.", "Invite a friend to dinner.")
+MOST, STEPS, TOKENS = 2.0, 3, 24
 
 
 def distinct2(text: str) -> float:
@@ -28,15 +28,12 @@ def distinct2(text: str) -> float:
 def safe_strength(
     backbone: Any, direction: Direction, prompts: Sequence[str] = PROMPTS, seed: int = 0
 ) -> float:
-    """Between 0 and MOST, in both directions of the dial, to MOST / 2^STEPS."""
+    """Between 0 and MOST, to MOST / 2^STEPS; the slider only turns this way."""
     base = _sense(backbone, direction, 0.0, prompts, seed)
 
     def sane(strength: float) -> bool:
-        both = (_sense(backbone, direction, s, prompts, seed) for s in (strength, -strength))
-        return all(
-            np.exp(loss - base[0]) <= PERPLEXITY and fresh >= DISTINCT * base[1]
-            for loss, fresh in both
-        )
+        loss, fresh = _sense(backbone, direction, strength, prompts, seed)
+        return bool(np.exp(loss - base[0]) <= PERPLEXITY and fresh >= DISTINCT * base[1])
 
     low, high = 0.0, MOST
     if sane(MOST):
