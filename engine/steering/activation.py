@@ -5,30 +5,66 @@ the same task the person likes less (never centred PCA, which removes the very d
 addition keeps each token's length, leaves out the first position, and may differ per row, so that
 one batch can serve many people. Sources: Turner et al. 2023, arXiv 2308.10248; Rimsky et al. 2024,
 arXiv 2312.06681. Does not train anything; leaving the block restores the model.
+
+The weights are posterior means. The direction is linear in them, so that it is itself the posterior
+mean of the direction: doubt about single texts needs no second weight.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
 
 from engine.data import Array, WrongSpace
 
-LAYERS = (10, 12, 14)
+LAYERS, DEPTH = (10, 12, 14), 30
 # Share of a token's own length that strength 1 adds at each layer; found by bench steer.
 UNIT = 0.05
 
 
-@dataclass(frozen=True)
+def layers_of(backbone: Any) -> tuple[int, ...]:
+    """LAYERS in a model of DEPTH blocks, the same relative heights in any other."""
+    depth = len(backbone.blocks())
+    return tuple(sorted({min(depth - 1, round(k * depth / DEPTH)) for k in LAYERS}))
+
+
+@dataclass(frozen=True, eq=False)
 class Direction:
-    """Unit vectors by block of one model: a value that can be scaled, negated and added."""
+    """Unit vectors by block of one model: a value to scale, negate, add, compare and save."""
 
     model: str
     layers: Mapping[int, Array]
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Direction)
+            and self.model == other.model
+            and self.layers.keys() == other.layers.keys()
+            and all(np.array_equal(v, other.layers[k]) for k, v in self.layers.items())
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def save(self, path: Path) -> None:
+        """One (d,) float32 array a block, named by its hidden-state space, as safetensors."""
+        arrays = {f"{self.model}:layer{k}": np.ascontiguousarray(v, np.float32)
+                  for k, v in self.layers.items()}  # fmt: skip
+        save_file(arrays, str(path))
+
+    @classmethod
+    def load(cls, path: Path) -> "Direction":
+        """What `save` wrote; ValueError when the file is something else."""
+        named = [(*name.rpartition(":layer"), v) for name, v in load_file(str(path)).items()]
+        models = {model for model, *_ in named}
+        if len(models) != 1 or not all(k.isdigit() and v.ndim == 1 for *_, k, v in named):
+            raise ValueError(f"{path} is not the direction of one model; make it again")
+        return cls(models.pop(), {int(k): v for *_, k, v in sorted(named, key=lambda n: int(n[2]))})
 
     def __mul__(self, factor: float) -> "Direction":
         return Direction(self.model, {k: v * np.float32(factor) for k, v in self.layers.items()})
@@ -58,6 +94,8 @@ def from_scores(
     names, rows = np.unique(np.asarray(tasks), return_inverse=True)
     means = np.bincount(rows, weights) / np.bincount(rows)
     weights -= means[rows]
+    # Equal scores leave rounding behind; scaled up to a unit it would be a taste out of nothing.
+    weights[np.abs(weights) < 1e-6 * np.abs(scores).max()] = 0.0
     size = np.abs(weights).sum()
     found = np.tensordot(weights / max(size, 1e-12), hidden.astype(np.float64), 1)  # (L, d)
     lengths = np.linalg.norm(found, axis=1, keepdims=True)
@@ -83,9 +121,7 @@ def activation(
     Strength 0 hooks nothing, so the model is bit-equal to the base.
     """
     rows = [directions] if isinstance(directions, Direction) else list(directions)
-    for row in rows:
-        if row is not None and row.model != backbone.name:
-            raise WrongSpace(f"this direction belongs to {row.model}, the model is {backbone.name}")
+    _fitting([row for row in rows if row is not None], backbone)
     handles = []
     try:
         if strength and any(row is not None for row in rows):
@@ -97,6 +133,15 @@ def activation(
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _fitting(rows: Sequence[Direction], backbone: Any) -> None:
+    """WrongSpace unless every direction is of this model and all name the same blocks."""
+    for row in rows:
+        if row.model != backbone.name:
+            raise WrongSpace(f"this direction belongs to {row.model}, the model is {backbone.name}")
+        if row.layers.keys() != rows[0].layers.keys():
+            raise WrongSpace("the directions of one batch must name the same blocks")
 
 
 def _added(rows: Sequence[Direction | None], layer: int, size: float, backbone: Any) -> Any:
