@@ -108,6 +108,11 @@ def test_the_last_ten_backups_stay(store: Store, tmp_path: Path) -> None:
     assert not list(store.folder.rglob(".new-*"))
 
 
+def test_names_of_backups_sort_as_their_times() -> None:
+    times = [1_795_470_000_999_999_999, 1_795_470_001_000_000_000, 1_795_470_001_000_000_001]
+    assert sorted(map(opening.stamp, times)) == list(map(opening.stamp, times))
+
+
 def broken(folder: Path, how: str) -> None:
     path = folder / opening.FILE
     data = bytearray(path.read_bytes())
