@@ -111,12 +111,13 @@ def _words(
 def direction(studio: "Studio", backbone: Any, taste: Taste) -> Any:
     """The person's direction in the model: the passages weighted by how much they are liked."""
     from engine.starter.states import passage_states
-    from engine.steering.activation import LAYERS, from_scores
+    from engine.steering.activation import from_scores, layers_of
 
-    pool = studio.shelves.pool("text")
-    states = studio.maker.part(f"states {backbone.name}", lambda: passage_states(backbone, LAYERS))
+    pool, layers = studio.shelves.pool("text"), layers_of(backbone)
+    states = studio.maker.part(f"states {backbone.name}", lambda: passage_states(backbone, layers))
     mean, _ = taste.score(pool.features)
-    return from_scores(backbone.name, states, mean, [r["task"] for r in pool.records])
+    tasks = [r["task"] for r in pool.records]
+    return from_scores(backbone.name, states, mean, tasks, layers)
 
 
 def _line(studio: "Studio", side: str, sample: Sample) -> dict[str, Any]:
