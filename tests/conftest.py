@@ -92,3 +92,9 @@ def key() -> Callable[[], str]:
     """A new idempotency key each time."""
     numbers = iter(range(10**6))
     return lambda: f"test-key-{next(numbers):06d}"
+
+
+@pytest.fixture(autouse=True)
+def no_warming(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models are loaded where a test asks for them: a load that outlives its test would race."""
+    monkeypatch.setattr("app.making.Maker.warm", lambda self, kind: None)
