@@ -152,12 +152,16 @@ def _added(rows: Sequence[Direction | None], layer: int, size: float, backbone: 
 
 
 def _hook(add: torch.Tensor) -> Any:
+    bent = add.abs().sum(-1, keepdim=True) > 0
+    everyone = bool(bent.all())
+
     def hook(_module: Any, inputs: Any, output: Any) -> Any:
         states = output[0] if isinstance(output, tuple) else output
         lengths = states.float().norm(dim=-1, keepdim=True)
         moved = states + (add * lengths).to(states.dtype)
         moved = moved * (lengths / moved.float().norm(dim=-1, keepdim=True)).to(states.dtype)
-        moved = torch.where(add.abs().sum(-1, keepdim=True) > 0, moved, states)
+        if not everyone:
+            moved = torch.where(bent, moved, states)
         if states.shape[1] > 1:
             # A longer input is a prompt: its first position is the sink and stays.
             moved = torch.cat([states[:, :1], moved[:, 1:]], 1)
