@@ -1,0 +1,130 @@
+"""Low-rank additions to a frozen model, one or many people at once, by hooks that come off again.
+
+y = W x + scale * B (A x) (Hu et al. 2021, arXiv 2106.09685, eq. 3). All people share one pass of
+the base model; their small matrices are stacked and multiplied in one batched product. The base is
+never wrapped or changed: leaving the block restores it bit for bit. Weights are named as PEFT names
+them, so that a saved adapter is a PEFT adapter.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+RANK = 8
+# One fixed set and one rank per base model: switching people is then a copy of numbers.
+LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+PREFIX = "base_model.model."
+
+
+def targets(model: torch.nn.Module, names: Sequence[str] = LINEAR) -> dict[str, Any]:
+    """Linear layers by path whose last name is in `names`; never embeddings or the head."""
+    found = {
+        path: layer
+        for path, layer in model.named_modules()
+        if isinstance(layer, torch.nn.Linear) and path.rpartition(".")[2] in names
+    }
+    if not found:
+        raise ValueError(
+            f"{type(model).__name__} has no linear layers called {', '.join(names)}; name the "
+            "layers of this model that may be trained"
+        )
+    return found
+
+
+class Lora:
+    """Stacked adapters of `people` for the target layers of one model.
+
+    `down[path]` is (people, rank, inputs), `up[path]` is (people, outputs, rank), float32 unless
+    told otherwise. alpha is the rank, so the scale is the strength alone.
+    """
+
+    def __init__(self, model: Any, rank: int = RANK, people: int = 1, seed: int = 0,
+                 names: Sequence[str] = LINEAR) -> None:  # fmt: skip
+        made = torch.Generator().manual_seed(seed)
+        self.rank, self.people, self.names = rank, people, tuple(names)
+        self.down: dict[str, Tensor] = {}
+        self.up: dict[str, Tensor] = {}
+        for path, layer in targets(model, names).items():
+            bound = 1 / layer.in_features**0.5
+            shape = (1, rank, layer.in_features)
+            start = (torch.rand(shape, generator=made) * 2 - 1) * bound
+            place = layer.weight.device
+            # Everybody starts from the same numbers, as each would alone.
+            self.down[path] = start.expand(people, -1, -1).clone().to(place)
+            self.up[path] = torch.zeros(people, layer.out_features, rank, device=place)
+
+    def tensors(self) -> list[Tensor]:
+        """All of them in a fixed order, down before up of each layer."""
+        return [t for path in self.down for t in (self.down[path], self.up[path])]
+
+    def train(self, on: bool = True) -> "Lora":
+        for tensor in self.tensors():
+            tensor.requires_grad_(on)
+        return self
+
+    def named(self, person: int = 0) -> dict[str, Tensor]:
+        """PEFT's names and shapes for one person: lora_A (rank, inputs), lora_B (outputs, rank)."""
+        found = {}
+        for path in self.down:
+            found[f"{PREFIX}{path}.lora_A.weight"] = self.down[path][person].detach()
+            found[f"{PREFIX}{path}.lora_B.weight"] = self.up[path][person].detach()
+        return found
+
+    @torch.no_grad()
+    def put(self, weights: Mapping[str, Tensor], person: int = 0) -> None:
+        """Copy one person's PEFT-named weights in: switching people is no more than this.
+
+        A smaller rank leaves the rest zero. KeyError or ValueError when names or shapes differ.
+        """
+        for path in self.down:
+            down = weights[f"{PREFIX}{path}.lora_A.weight"]
+            up = weights[f"{PREFIX}{path}.lora_B.weight"]
+            r = len(down)
+            if r > self.rank:
+                raise ValueError(f"{path} has rank {r}, this stack has room for {self.rank}")
+            for into, new in ((self.down[path], down), (self.up[path].mT, up.mT)):
+                into[person, :r].copy_(new)
+                into[person, r:].zero_()
+
+    @contextmanager
+    def on(self, model: Any, strength: float = 1.0, rows: Tensor | None = None) -> Iterator[Any]:
+        """Attach inside the block. `rows` (B,) gives each batch row its person, default the first;
+        a negative number leaves that row to the base model. At strength 0 nothing is attached.
+        """
+        handles = []
+        try:
+            if strength:
+                layers = targets(model, self.names)
+                for path in self.down:
+                    hook = _hook(self.down[path], self.up[path], strength, rows)
+                    handles.append(layers[path].register_forward_hook(hook))
+            yield model
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+def _hook(down: Tensor, up: Tensor, strength: float, rows: Tensor | None) -> Any:
+    if rows is None:
+        a, b = down[0], up[0]
+
+        def alone(_module: Any, inputs: Any, output: Tensor) -> Tensor:
+            added = (inputs[0].to(a.dtype) @ a.T) @ b.T
+            return output + (strength * added).to(output.dtype)
+
+        return alone
+    nobody = rows < 0
+    chosen = rows.clamp(min=0)
+    size = torch.where(nobody, 0.0, strength).to(up.dtype)[:, None, None]
+    # Gathered once for the block, not at every token.
+    a_t, b_t = down[chosen].mT, (up[chosen] * size).mT
+    anybody = bool(nobody.any())
+
+    def stacked(_module: Any, inputs: Any, output: Tensor) -> Tensor:
+        moved = output + torch.bmm(torch.bmm(inputs[0].to(a_t.dtype), a_t), b_t).to(output.dtype)
+        return torch.where(nobody[:, None, None], output, moved) if anybody else moved
+
+    return stacked
