@@ -113,7 +113,8 @@ def _hook(down: Tensor, up: Tensor, strength: float, rows: Tensor | None) -> Any
 
         def alone(_module: Any, inputs: Any, output: Tensor) -> Tensor:
             added = (inputs[0].to(a.dtype) @ a.T) @ b.T
-            return output + (strength * added).to(output.dtype)
+            moved: Tensor = output + (strength * added).to(output.dtype)
+            return moved
 
         return alone
     nobody = rows < 0

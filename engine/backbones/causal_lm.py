@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
 from engine.data import Array, Request, Sample
 from engine.device import choose
+from engine.packing import Row
 
 TOP_P = 0.95
 REPETITION = 1.1
@@ -73,6 +74,31 @@ class CausalLM:
     def trainable(self) -> torch.nn.Module:
         module: torch.nn.Module = self.model
         return module
+
+    def row(self, example: Any) -> Row:
+        """The tokens of an objective's Example; each text ends where the model would stop."""
+        tails = [tuple(self._ids(text)) + self._end() for text in example.texts]
+        if example.prompts:
+            whole = zip(example.prompts, tails, strict=True)
+            return Row.of_whole([(*self._head(p, example), *tail) for p, tail in whole])
+        return Row(tuple(self._head(example.prompt, example)), tuple(tails))
+
+    def reason(self, example: Any) -> Row:
+        """The person's reason after the prompt and both texts."""
+        chosen, rejected = example.texts[:2]
+        asked = f"{example.prompt}\n\nA: {chosen}\n\nB: {rejected}\n\nWhy A?"
+        tail = tuple(self._ids(example.rationale)) + self._end()
+        return Row(tuple(self._head(asked, example)), (tail,))
+
+    def _head(self, prompt: str, example: Any) -> list[int]:
+        return self.prompt_ids(prompt)
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _end(self) -> tuple[int, ...]:
+        end = self.tokenizer.eos_token_id
+        return () if end is None else (int(end),)
 
     def prompt_ids(self, prompt: str) -> list[int]:
         """Token ids of a request for a passage, in the model's own chat form."""

@@ -1,0 +1,282 @@
+"""One training loop for every objective: groups of completions in, a small adapter out.
+
+The loop knows no method and no medium: the backbone turns examples into rows, `engine.packing`
+into log-probabilities, the objective into a loss. Everything that happens at step s follows from
+(settings, examples, s) alone, so that a run taken up from a checkpoint is the same run, bit for
+bit. Several people train together over one pass of the base model.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.data import Progress
+from engine.lora import RANK, Lora
+from engine.objectives import OBJECTIVES
+from engine.objectives.base import Batch, Example
+from engine.packing import Row, logps, pack, plain_head
+
+References = Callable[[Sequence[bytes]], Any]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run is made of, besides its examples."""
+
+    objective: str = "rpo"
+    knobs: Mapping[str, float] = field(default_factory=dict)
+    steps: int = 60
+    batch: int = 4
+    micro: int = 4
+    rate: float = 1e-3
+    warmup: int = 5
+    rank: int = RANK
+    seed: int = 0
+    clip: float = 1.0
+    check_every: int = 20
+    held_out: float = 0.15
+    checkpointing: bool = False
+
+
+@dataclass
+class Person:
+    """Rows of one person: to learn from, and held out to be predicted."""
+
+    examples: list[Example]
+    rows: list[Row]
+    learn: list[int]
+    held: list[int]
+
+
+class OutOfMemory(RuntimeError):
+    """The machine could not hold this micro-batch; halve it and go on."""
+
+
+class Training:
+    """One run over one frozen model. `people` holds the examples of each."""
+
+    def __init__(
+        self,
+        backbone: Any,
+        people: Sequence[Sequence[Example]],
+        settings: Settings,
+        references: "Cache | None" = None,
+    ) -> None:
+        self.backbone, self.settings = backbone, settings
+        self.model = backbone.trainable()
+        self.model.requires_grad_(False)
+        plain_head(self.model)
+        self.objective = OBJECTIVES[settings.objective].load()
+        self.knobs = replace(self.objective.defaults, **settings.knobs)
+        self.people = [self._person(examples) for examples in people]
+        self.cache = references or Cache()
+        self.lora = Lora(self.model, settings.rank, len(people), settings.seed).train()
+        self.optimizer = torch.optim.AdamW(self.lora.tensors(), lr=settings.rate, weight_decay=0.0)
+        self.step = 0
+        self.micro = settings.micro
+        self.passes = 0
+        if settings.checkpointing:
+            self.model.gradient_checkpointing_enable({"use_reentrant": False})
+            self.model.train()
+
+    def _person(self, examples: Sequence[Example]) -> Person:
+        prepared = self.objective.prepare(list(examples), self.knobs)
+        if not prepared:
+            raise ValueError(
+                "there is nothing to learn from: no answer prefers one text to another"
+            )
+        if self.objective.rationales and not any(e.rationale for e in prepared):
+            raise ValueError("this objective learns from reasons, and no answer has one")
+        rows = [self.backbone.row(e) for e in prepared]
+        learn, held = split(prepared, self.settings.held_out, self.settings.seed)
+        return Person(prepared, rows, learn, held)
+
+    # running
+
+    def run(self) -> Iterator[Progress]:
+        """To the end from wherever the state stands; one Progress a step, after the step."""
+        while self.step < self.settings.steps:
+            metrics = self.one()
+            yield Progress(self.step, self.settings.steps, "learning", metrics)
+
+    def one(self) -> dict[str, float]:
+        """One optimizer step over `batch` groups of each person; out of memory halves the parts."""
+        while True:
+            try:
+                return self._one()
+            except (OutOfMemory, torch.OutOfMemoryError, MemoryError):
+                self.optimizer.zero_grad()
+                if self.micro == 1:
+                    raise
+                self.micro = max(1, self.micro // 2)
+
+    def _one(self) -> dict[str, float]:
+        settings = self.settings
+        picked = [(p, g) for p, who in enumerate(self.people) for g in self._order(who)]
+        picked.sort(key=lambda pg: len(self.people[pg[0]].rows[pg[1]]))
+        total: dict[str, float] = {}
+        for start in range(0, len(picked), self.micro):
+            part = picked[start : start + self.micro]
+            losses, metrics = self._losses(part)
+            # Mean over a person's groups, summed over people: each learns as if alone.
+            torch.autograd.backward(losses.sum() / settings.batch)
+            for name, value in metrics.items():
+                share = float(value) * len(part) / len(picked)
+                total[name] = total.get(name, 0.0) + share
+        for person in range(self.lora.people):
+            self._clip(person)
+        for group in self.optimizer.param_groups:
+            group["lr"] = settings.rate * schedule(self.step, settings.warmup, settings.steps)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.step += 1
+        return {**total, "micro": float(self.micro)}
+
+    def _order(self, who: Person) -> list[int]:
+        """Groups of this step: each epoch its own seeded order, every group once."""
+        n, batch = len(who.learn), self.settings.batch
+        found = []
+        for k in range(self.step * batch, (self.step + 1) * batch):
+            rng = np.random.default_rng([self.settings.seed, k // n])
+            found.append(who.learn[int(rng.permutation(n)[k % n])])
+        return found
+
+    def _losses(self, part: Sequence[tuple[int, int]]) -> tuple[Tensor, dict[str, Tensor]]:
+        batch = self.measure(part)
+        losses, metrics = self.objective.loss(batch, self.knobs)
+        metrics = {"loss": losses.mean(), **metrics}
+        if batch.a.shape[1] > 1:
+            metrics["train_accuracy"] = (batch.delta[:, 0] > batch.delta[:, 1]).float().mean()
+        return losses, {name: value.detach() for name, value in metrics.items()}
+
+    def measure(self, part: Sequence[tuple[int, int]], strength: float = 1.0) -> Batch:
+        """The Batch of (person, group) numbers under the adapters as they stand."""
+        rows = [self.people[p].rows[g] for p, g in part]
+        examples = [self.people[p].examples[g] for p, g in part]
+        a, n = self._under(rows, [p for p, _ in part], strength)
+        b = self.reference(rows, a.shape[1]) if self.objective.reference else torch.zeros_like(a)
+        why, why_n = self._reasons(examples, [p for p, _ in part], strength)
+        labels = torch.zeros_like(a)
+        for i, example in enumerate(examples):
+            labels[i, : len(example.labels)] = torch.tensor(example.labels)
+        strengths = torch.tensor([e.strength for e in examples], device=a.device)
+        return Batch(a, b, n.clamp(min=1), labels, n > 0, strengths, why, why_n)
+
+    def _under(self, rows: Sequence[Row], who: Sequence[int], strength: float) -> Any:
+        packed = pack(rows, self.backbone.device)
+        index = None if self.lora.people == 1 else torch.tensor(who, device=self.backbone.device)
+        with self.lora.on(self.model, strength, index):
+            return logps(self.model, packed)
+
+    def _reasons(self, examples: Sequence[Example], who: Sequence[int], strength: float) -> Any:
+        zeros = torch.zeros(len(examples), device=self.backbone.device)
+        with_reason = [i for i, e in enumerate(examples) if e.rationale]
+        if not (self.objective.rationales and with_reason):
+            return zeros, zeros
+        rows = [self.backbone.reason(examples[i]) for i in with_reason]
+        a, n = self._under(rows, [who[i] for i in with_reason], strength)
+        place = torch.tensor(with_reason, device=zeros.device)
+        return zeros.index_add(0, place, a[:, 0]), zeros.index_add(0, place, n[:, 0])
+
+    # reference
+
+    def reference(self, rows: Sequence[Row], width: int) -> Tensor:
+        """(m, K) log-probabilities of the untouched base, each computed once for good."""
+        name = self.backbone.name
+        keys = [row.keys(name) for row in rows]
+        missing = [i for i, k in enumerate(keys) if not self.cache.has(k)]
+        for start in range(0, len(missing), self.micro):
+            part = missing[start : start + self.micro]
+            with torch.no_grad():
+                found, _ = logps(self.model, pack([rows[i] for i in part], self.backbone.device))
+            self.passes += len(part)
+            for i, values in zip(part, found.cpu().tolist(), strict=True):
+                self.cache.put(keys[i], values[: len(keys[i])])
+        out = torch.zeros(len(rows), width, device=self.backbone.device)
+        for i, k in enumerate(keys):
+            out[i, : len(k)] = torch.tensor(self.cache.get(k))
+        return out
+
+    def prepare_references(self) -> Iterator[Progress]:
+        """All reference values ahead of the first step, in batches of like length."""
+        if not self.objective.reference:
+            return
+        rows = [r for who in self.people for r in who.rows]
+        rows.sort(key=len)
+        for start in range(0, len(rows), self.micro):
+            part = rows[start : start + self.micro]
+            self.reference(part, max(len(r.tails) for r in part))
+            yield Progress(start + len(part), len(rows), "reading your answers", {})
+
+    # state
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and numbers from which `restore` goes on bit for bit."""
+        tensors: dict[str, Tensor] = {}
+        for i, tensor in enumerate(self.lora.tensors()):
+            tensors[f"{i:04d}.value"] = tensor.detach()
+            for name, value in self.optimizer.state.get(tensor, {}).items():
+                tensors[f"{i:04d}.{name}"] = value
+        return tensors, {"step": self.step, "micro": self.micro}
+
+    def restore(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
+        """Take up a state; ValueError when it belongs to another run."""
+        for i, tensor in enumerate(self.lora.tensors()):
+            mine = {k.partition(".")[2]: v for k, v in tensors.items() if k.startswith(f"{i:04d}.")}
+            if "value" not in mine or mine["value"].shape != tensor.shape:
+                raise ValueError("this checkpoint belongs to another run; start a new one")
+            with torch.no_grad():
+                tensor.copy_(mine.pop("value"))
+            if mine:
+                self.optimizer.state[tensor] = {k: v.clone() for k, v in mine.items()}
+        self.step, self.micro = int(numbers["step"]), int(numbers["micro"])
+
+    def _clip(self, person: int) -> None:
+        """Each person's gradient is cut on its own, as it would be alone."""
+        grads = [t.grad[person] for t in self.lora.tensors() if t.grad is not None]
+        norm = torch.stack([g.norm() for g in grads]).norm()
+        scale = (self.settings.clip / norm.clamp(min=1e-12)).clamp(max=1.0)
+        for grad in grads:
+            grad.mul_(scale)
+
+
+class Cache:
+    """Reference values by key, in memory; engine.reference keeps them on disk."""
+
+    def __init__(self) -> None:
+        self.values: dict[bytes, float] = {}
+
+    def has(self, keys: Sequence[bytes]) -> bool:
+        return all(k in self.values for k in keys)
+
+    def get(self, keys: Sequence[bytes]) -> list[float]:
+        return [self.values[k] for k in keys]
+
+    def put(self, keys: Sequence[bytes], values: Sequence[float]) -> None:
+        self.values.update(zip(keys, values, strict=True))
+
+
+def schedule(step: int, warmup: int, steps: int) -> float:
+    """Share of the full rate: linear up, then a cosine down to a tenth."""
+    if step < warmup:
+        return (step + 1) / warmup
+    done = (step - warmup) / max(1, steps - warmup)
+    return 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[int], list[int]]:
+    """Indices to learn from and to hold out. Only a person's own answers are held out, and no
+    text of a held-out prompt is learnt from by way of them.
+    """
+    own = sorted({e.prompt for e in examples if e.source == "person"})
+    rng = np.random.default_rng([seed, len(own)])
+    count = int(round(share * len(own))) if len(own) >= 5 else 0
+    apart = {own[i] for i in rng.choice(len(own), count, replace=False)} if count else set()
+    held = [i for i, e in enumerate(examples) if e.source == "person" and e.prompt in apart]
+    learn = [i for i, e in enumerate(examples) if e.prompt not in apart]
+    return learn, held
