@@ -1,0 +1,52 @@
+"""Best of n: write n texts, keep the one this person would like best, and learn to write that.
+
+L = -a_1 / n_1, the first being argmax_i v . r(x, y_i) for a direction v of tastes, which stands in
+words before the prompt. Wang et al. 2024, "Directional Preference Alignment", arXiv 2402.18571
+(founding paper 16). Assumes that the labels are the likings in that direction. It learns nothing
+from what was not kept, and repeats itself when the same few texts are always the best.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from torch import Tensor
+
+from engine.objectives.base import Batch, Example, Objective
+
+
+@dataclass(frozen=True)
+class Settings:
+    direction: str = field(
+        default="", metadata={"help": "the person's direction in words, said before every prompt"}
+    )
+
+
+def in_words(direction: Mapping[str, float]) -> str:
+    """A direction as opening words, in hundredths: weights of any length are made a unit."""
+    length = sum(v * v for v in direction.values()) ** 0.5
+    if not length:
+        raise ValueError("a direction of length zero says nothing; give one axis a weight")
+    parts = [f"{name} * {round(100 * v / length)}" for name, v in direction.items()]
+    return f"Write so that this rating is as high as possible: {' + '.join(parts)}."
+
+
+def best(examples: Sequence[Example], settings: Settings) -> list[Example]:
+    """The best text of each group alone, after the direction in words."""
+    made = []
+    for e in examples:
+        k = max(range(len(e.texts)), key=lambda i: e.labels[i])
+        system = "\n".join(filter(None, (e.system, settings.direction)))
+        prompts = e.prompts[k : k + 1]
+        one = replace(
+            e, texts=(e.texts[k],), labels=(e.labels[k],), system=system, prompts=prompts
+        )  # fmt: skip
+        made.append(one)
+    return made
+
+
+def loss(batch: Batch, _: Settings) -> tuple[Tensor, dict[str, Tensor]]:
+    kept = batch.a[:, 0] / batch.n[:, 0]
+    return -kept, {"kept": kept.mean()}
+
+
+BEST_OF_N = Objective(loss, Settings, prepare=best, reference=False)
