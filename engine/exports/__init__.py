@@ -1,0 +1,10 @@
+"""Where a taste can be taken. One file a target, one line here; `load()` gives an Export."""
+
+from engine.registry import Entry, Registry
+
+EXPORTS = Registry(
+    "export",
+    {
+        "peft": Entry("engine.exports.peft:PEFT", "PEFT folder", "peft 0.21"),
+    },
+)

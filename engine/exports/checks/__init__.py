@@ -1,0 +1,1 @@
+"""How a written file is loaded again and compared: shared by the targets."""
