@@ -146,7 +146,10 @@ def never() -> bool:
 
 @dataclass(frozen=True)
 class Request:
-    """What to make. `cancelled` is asked between yields."""
+    """What to make. `cancelled` is asked between yields.
+
+    `system`, when not empty, is what a language model is told to be in place of a writer.
+    """
 
     prompt: str
     n: int = 4
@@ -154,6 +157,7 @@ class Request:
     max_tokens: int = 80
     temperature: float = 0.8
     cancelled: Callable[[], bool] = never
+    system: str = ""
 
 
 @dataclass(frozen=True)

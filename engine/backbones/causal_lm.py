@@ -1,14 +1,16 @@
 """A causal language model behind the Backbone interface: seeded, streamed, several rows at once.
 
 Every row draws from its own uniform numbers by inverse CDF, so that a row does not depend on its
-batch mates and plain and personal text share their noise (common random numbers). No remote code,
-safetensors only.
+batch mates and plain and personal text share their noise (common random numbers). Prompts of many
+lengths share a batch by padding on the left. No remote code, safetensors only.
 """
 
 import hashlib
+import inspect
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +30,35 @@ WRITER = "You are a gifted writer."
 FRAME = "Write a short paragraph. {prompt}"
 # What the libraries call the list of blocks: Llama and its kin, GPT-2, MPT.
 BLOCKS = ("layers", "h", "blocks")
-TOGETHER = 8
+TOGETHER, WRITTEN = 8, 32
 SAMPLED = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """What is in the model right now: whose row each is, its pads in front, and from where on.
+
+    rows (B,) rows of the call; pads (B,) positions before a row's first token; start: the position
+    of the first column, which is 0 for a prompt.
+    """
+
+    rows: torch.Tensor
+    pads: torch.Tensor
+    start: int = 0
 
 
 @dataclass
 class CausalLM:
-    """`name` identifies the weights in the names of their hidden-state spaces."""
+    """`name` identifies the weights in the names of their hidden-state spaces.
+
+    `place` is set while a batch is being written: a hook reads in it whose row is whose.
+    """
 
     name: str
     model: Any
     tokenizer: Any
     device: str = "cpu"
+    place: Place | None = None
 
     @classmethod
     def load(cls, where: str, cpu: bool = False, online: bool = False) -> "CausalLM":
@@ -100,46 +119,71 @@ class CausalLM:
         end = self.tokenizer.eos_token_id
         return () if end is None else (int(end),)
 
-    def prompt_ids(self, prompt: str) -> list[int]:
-        """Token ids of a request for a passage, in the model's own chat form."""
+    def prompt_ids(self, prompt: str, system: str = "") -> list[int]:
+        """Token ids of a request for a passage, in the model's own chat form.
+
+        `system` is said in place of the words to a writer; a model without a chat form reads it
+        before the prompt.
+        """
         if self.tokenizer.chat_template:
             text = self.tokenizer.apply_chat_template(
                 [
-                    {"role": "system", "content": WRITER},
+                    {"role": "system", "content": system or WRITER},
                     {"role": "user", "content": FRAME.format(prompt=prompt)},
                 ],
                 add_generation_prompt=True,
                 tokenize=False,
             )
             return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
-        return list(self.tokenizer(prompt)["input_ids"])
+        return list(self.tokenizer(f"{system}\n\n{prompt}" if system else prompt)["input_ids"])
 
     def generate(self, request: Request) -> Iterator[Sample]:
         """n rows, streamed; row i of the same seed is always the same text."""
         seeds = [request.seed * ODD + i for i in range(request.n)]
         yield from self.stream(request, seeds)
 
-    @torch.inference_mode()
     def stream(self, request: Request, seeds: Sequence[int]) -> Iterator[Sample]:
         """One row per seed. Pieces with done=False, then each row once with done=True."""
-        rows = [_Row(self.tokenizer, np.random.default_rng(s)) for s in seeds]
-        ids = torch.tensor([self.prompt_ids(request.prompt)] * len(rows), device=self.device)
-        seen = torch.zeros((len(rows), self.model.config.vocab_size), dtype=torch.bool)
-        cache = DynamicCache(config=self.model.config)
-        stops = self._stops()
-        for step in range(request.max_tokens):
-            if request.cancelled():
+        head = self.prompt_ids(request.prompt, request.system)
+        yield from self._decode([_Row(self.tokenizer, request, head, seed, index)
+                                 for index, seed in enumerate(seeds)])  # fmt: skip
+
+    def write(self, requests: Sequence[Request]) -> list[str]:
+        """One finished text per request, in order: its text is `stream`'s with its own seed.
+
+        Each request brings its prompt, system words, seed, length and temperature. A cancelled
+        request ends the call; what was not finished by then is empty.
+        """
+        heads = [self.prompt_ids(r.prompt, r.system) for r in requests]
+        texts = [""] * len(requests)
+        for batch in _batches(heads, WRITTEN):
+            rows = [_Row(self.tokenizer, requests[k], heads[k], requests[k].seed, k)
+                    for k in batch]  # fmt: skip
+            for sample in self._decode(rows):
+                if sample.done:
+                    texts[sample.index] = sample.text
+        return texts
+
+    @torch.inference_mode()
+    def _decode(self, rows: Sequence["_Row"]) -> Iterator[Sample]:
+        """All rows in one batch; a finished one leaves it."""
+        batch, stops = _Batch(self, rows), self._stops()
+        while batch.rows:
+            if any(row.request.cancelled() for row in batch.rows):
                 return
-            out = self.model(ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
-            logits = out.logits[:, -1].float().cpu()
-            drawn = draw(logits, seen, [r.uniform() for r in rows], request.temperature)
-            seen[torch.arange(len(rows)), drawn] = True
-            for index, (row, token) in enumerate(zip(rows, drawn.tolist(), strict=True)):
-                last = step == request.max_tokens - 1
-                yield from row.take(index, token, token in stops, last)
-            if all(row.done for row in rows):
-                return
-            ids = drawn[:, None].to(self.device)
+            drawn = batch.step()
+            for row, token in zip(batch.rows, drawn.tolist(), strict=True):
+                yield from row.take(token, token in stops)
+            batch.leave()
+
+    @contextmanager
+    def placed(self, place: Place) -> Iterator[None]:
+        """`place` for the length of one forward pass: texts written in turns do not mix it up."""
+        self.place = place
+        try:
+            yield
+        finally:
+            self.place = None
 
     def _stops(self) -> set[int]:
         found = self.model.generation_config.eos_token_id
@@ -218,20 +262,27 @@ def fingerprint(model: Any) -> str:
     return made.hexdigest()[:8]
 
 
-def _batches(rows: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+def _batches(rows: Sequence[Sequence[int]], size: int = TOGETHER) -> Iterator[list[int]]:
     """Row numbers, a few of like length at a time; texts are padded least that way."""
     order = sorted(range(len(rows)), key=lambda k: len(rows[k]))
-    for start in range(0, len(order), TOGETHER):
-        yield order[start : start + TOGETHER]
+    for start in range(0, len(order), size):
+        yield order[start : start + size]
 
 
 def draw(
-    logits: torch.Tensor, seen: torch.Tensor, uniforms: Sequence[float], temperature: float
+    logits: torch.Tensor,
+    seen: torch.Tensor,
+    uniforms: Sequence[float],
+    temperature: float | torch.Tensor,
 ) -> torch.Tensor:
-    """(n,) tokens by inverse CDF within the top-p set, repeated tokens made less likely."""
+    """(n,) tokens by inverse CDF within the top-p set, repeated tokens made less likely.
+
+    logits (n, vocabulary), seen (n, vocabulary) bool, temperature one number or (n, 1).
+    """
     logits = torch.where(seen, torch.where(logits > 0, logits / REPETITION, logits * REPETITION),
                          logits)  # fmt: skip
-    probs = torch.softmax(logits / max(temperature, 1e-4), -1)
+    warmth = torch.as_tensor(temperature, dtype=logits.dtype).clamp(min=1e-4)
+    probs = torch.softmax(logits / warmth, -1)
     top, order = probs.topk(min(256, probs.shape[-1]), dim=-1)
     before = top.cumsum(-1) - top
     top = torch.where(before < TOP_P, top, torch.zeros_like(top))
@@ -242,34 +293,89 @@ def draw(
 
 
 class _Row:
-    """One text being written: its noise, its tokens, what was shown of it."""
+    """One text being written: its request, its noise, its tokens, what was shown of it."""
 
-    def __init__(self, tokenizer: Any, rng: np.random.Generator) -> None:
-        self.tokenizer, self.rng = tokenizer, rng
+    def __init__(
+        self, tokenizer: Any, request: Request, head: list[int], seed: int, index: int
+    ) -> None:
+        self.tokenizer, self.request, self.head = tokenizer, request, head
+        self.rng, self.index = np.random.default_rng(seed), index
         self.tokens: list[int] = []
-        self.shown, self.done = "", False
+        self.shown, self.done = "", request.max_tokens < 1
 
     def uniform(self) -> float:
         return float(self.rng.random())
 
-    def take(self, index: int, token: int, ends: bool, last: bool) -> Iterator[Sample]:
+    def take(self, token: int, ends: bool) -> Iterator[Sample]:
         """Pieces of valid text only: half a character waits for its other half."""
-        if self.done:
-            return
         if not ends:
             self.tokens.append(token)
-        self.done = ends or last
+        self.done = ends or len(self.tokens) == self.request.max_tokens
         text = self.tokenizer.decode(self.tokens, skip_special_tokens=True)
         if text.endswith("\ufffd") and not self.done:
             return
         text = text.lstrip()
         delta, self.shown = text[len(self.shown) :], text
         if delta and not self.done:
-            yield Sample(index, text=text, delta=delta, done=False)
+            yield Sample(self.index, text=text, delta=delta, done=False)
         if self.done:
             # Cut off by the limit: the last whole sentence is the end, if most of it is there.
             whole = text.strip() if ends else finished(text.strip())
-            yield Sample(index, text=whole, delta=delta, done=True)
+            yield Sample(self.index, text=whole, delta=delta, done=True)
+
+
+class _Batch:
+    """Rows on their way through the model: what is fed next, the cache, the pads in front."""
+
+    def __init__(self, lm: CausalLM, rows: Sequence[_Row]) -> None:
+        self.lm, self.rows = lm, list(rows)
+        self.length = max((len(row.head) for row in rows), default=0)
+        pads = [self.length - len(row.head) for row in rows]
+        self.padded = any(pads)
+        fed = [[0] * pad + row.head for pad, row in zip(pads, rows, strict=True)]
+        self.ids = torch.tensor(fed, device=lm.device)
+        self.place = Place(torch.tensor([row.index for row in rows], device=lm.device),
+                           torch.tensor(pads, device=lm.device))  # fmt: skip
+        self.cache = DynamicCache(config=lm.model.config)
+        self.seen = torch.zeros((len(rows), lm.model.config.vocab_size), dtype=torch.bool)
+        self.leave()
+
+    def step(self) -> torch.Tensor:
+        """(B,) the next token of each row."""
+        with self.lm.placed(self.place):
+            out = self.lm.model(self.ids, past_key_values=self.cache, use_cache=True,
+                                logits_to_keep=1, **self._positions())  # fmt: skip
+        warmth = torch.tensor([[row.request.temperature] for row in self.rows])
+        noise = [row.uniform() for row in self.rows]
+        drawn = draw(out.logits[:, -1].float().cpu(), self.seen, noise, warmth)
+        self.seen[torch.arange(len(drawn)), drawn] = True
+        self.ids = drawn[:, None].to(self.lm.device)
+        self.place = replace(self.place, start=self.length)
+        self.length += 1
+        return drawn
+
+    def _positions(self) -> dict[str, torch.Tensor]:
+        """Mask (B, length) and places (B, T) of what is fed; nothing where nothing is padded."""
+        if not self.padded:
+            return {}
+        places = torch.arange(self.length, device=self.lm.device) - self.place.pads[:, None]
+        found = {"attention_mask": (places >= 0).long()}
+        # Models that see distances only (MPT) take no places.
+        if "position_ids" in inspect.signature(self.lm.model.forward).parameters:
+            found["position_ids"] = places.clamp(min=0)[:, -self.ids.shape[1] :]
+        return found
+
+    def leave(self) -> None:
+        """Finished rows go, so that the others need not wait for them."""
+        keep = [k for k, row in enumerate(self.rows) if not row.done]
+        if len(keep) == len(self.rows):
+            return
+        self.rows = [self.rows[k] for k in keep]
+        if keep:
+            kept = torch.tensor(keep, device=self.lm.device)
+            self.ids, self.seen = self.ids[kept], self.seen[keep]
+            self.place = replace(self.place, rows=self.place.rows[kept], pads=self.place.pads[kept])
+            self.cache.batch_select_indices(kept)
 
 
 def finished(text: str) -> str:

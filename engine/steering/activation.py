@@ -128,7 +128,7 @@ def activation(
             blocks = backbone.blocks()
             for layer in next(r for r in rows if r is not None).layers:
                 add = _added(rows, layer, strength * UNIT, backbone)
-                handles.append(blocks[layer].register_forward_hook(_hook(add)))
+                handles.append(blocks[layer].register_forward_hook(_hook(add, backbone)))
         yield backbone
     finally:
         for handle in handles:
@@ -151,20 +151,34 @@ def _added(rows: Sequence[Direction | None], layer: int, size: float, backbone: 
     return torch.from_numpy(table * np.float32(size)).to(backbone.device)[:, None]
 
 
-def _hook(add: torch.Tensor) -> Any:
-    bent = add.abs().sum(-1, keepdim=True) > 0
+def _hook(added: torch.Tensor, backbone: Any) -> Any:
+    """`added` (B, 1, d) by row of the call; `backbone.place` says which rows are in the model."""
+    bent = added.abs().sum(-1, keepdim=True) > 0
     everyone = bool(bent.all())
 
     def hook(_module: Any, inputs: Any, output: Any) -> Any:
         states = output[0] if isinstance(output, tuple) else output
+        place = backbone.place
+        one = place is None or len(added) == 1
+        add, moves = (added, bent) if one else (added[place.rows], bent[place.rows])
         lengths = states.float().norm(dim=-1, keepdim=True)
         moved = states + (add * lengths).to(states.dtype)
         moved = moved * (lengths / moved.float().norm(dim=-1, keepdim=True)).to(states.dtype)
         if not everyone:
-            moved = torch.where(bent, moved, states)
-        if states.shape[1] > 1:
-            # A longer input is a prompt: its first position is the sink and stays.
-            moved = torch.cat([states[:, :1], moved[:, 1:]], 1)
+            moved = torch.where(moves, moved, states)
+        if (first := _first(place, states)) is not None:
+            moved = torch.where(first, states, moved)
         return (moved, *output[1:]) if isinstance(output, tuple) else moved
 
     return hook
+
+
+def _first(place: Any, states: torch.Tensor) -> torch.Tensor | None:
+    """(B or 1, T, 1) true at a text's first position, the sink, and at the pads before it.
+
+    None where there is no such position: once a text is begun it is fed token by token.
+    """
+    if place.start > 0 if place is not None else states.shape[1] == 1:
+        return None
+    columns = torch.arange(states.shape[1], device=states.device)[None, :, None]
+    return columns <= (0 if place is None else place.pads[:, None, None])

@@ -155,10 +155,10 @@ def test_half_a_character_waits_for_its_other_half(lm: CausalLM) -> None:
         def decode(self, tokens: list[int], skip_special_tokens: bool) -> str:
             return bytes(tokens).decode("utf-8", errors="replace")
 
-    row, pieces = _Row(Bytes(), np.random.default_rng(0)), []
+    row, pieces = _Row(Bytes(), Request("x"), [0], 0, 0), []
     for token in "né".encode():
-        pieces += list(row.take(0, token, False, False))
-    pieces += list(row.take(0, 0, True, False))
+        pieces += list(row.take(token, False))
+    pieces += list(row.take(0, True))
     assert [p.delta for p in pieces] == ["n", "é", ""] and pieces[-1].text == "né"
 
 
