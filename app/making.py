@@ -5,6 +5,7 @@ Everything here is the engine's; the Studio brings the belief and stores what wa
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -50,7 +51,8 @@ class Maker:
         self._loading = threading.RLock()
         self._slot = threading.Lock()
         self._parts: dict[str, Any] = {}
-        self._warming: set[str] = set()
+        self._warming: dict[str, threading.Thread] = {}
+        self._closed = threading.Event()
         self._vectors: dict[tuple[int, int], tuple[Any, float]] = {}
 
     def part(self, name: str, load: Callable[[], Any]) -> Any:
@@ -78,21 +80,28 @@ class Maker:
         name = CAPTIONS if kind == "picture" else "lm"
         if name in self._parts or name in self._warming:
             return
-        self._warming.add(name)
-        load = (lambda: self.encode(CAPTIONS, ["warm"])) if kind == "picture" else self.words_ready
-        threading.Thread(target=self._quietly, args=(load,), daemon=True).start()
+        loads: list[Callable[[], Any]] = [lambda: self.encode(CAPTIONS, ["warm"])]
+        if kind == "text":
+            loads = [self.language_model, lambda: self.encode("starter-text", ["warm"])]
+        thread = threading.Thread(target=self._quietly, args=(loads,), name="warm", daemon=True)
+        self._warming[name] = thread
+        thread.start()
 
-    def words_ready(self) -> None:
-        """The language model and the judge of its drafts."""
-        self.language_model()
-        self.encode("starter-text", ["warm"])
-
-    def _quietly(self, load: Callable[[], Any]) -> None:
+    def _quietly(self, loads: Sequence[Callable[[], Any]]) -> None:
         try:
-            load()
+            for load in loads:
+                if not self._closed.is_set():
+                    load()
         except (Unavailable, OSError) as wrong:
             # Whoever makes something meets the same error with its cure; here it is only early.
             log.info("not warmed: %s", wrong)
+
+    def close(self, seconds: float = 20.0) -> None:
+        """Start no further load; wait for one that is under way, but not longer than `seconds`."""
+        self._closed.set()
+        until = time.monotonic() + seconds
+        for thread in list(self._warming.values()):
+            thread.join(max(0.0, until - time.monotonic()))
 
     def busy(self) -> bool:
         return self._slot.locked()

@@ -52,6 +52,7 @@ class Studio:
     def close(self) -> None:
         self._ready = False
         self.ahead.close()
+        self.maker.close()
         self.store.close()
 
     # about

