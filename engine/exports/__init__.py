@@ -6,5 +6,8 @@ EXPORTS = Registry(
     "export",
     {
         "peft": Entry("engine.exports.peft:PEFT", "PEFT folder", "peft 0.21"),
+        "gguf_lora": Entry(
+            "engine.exports.gguf_lora:GGUF_LORA", "GGUF LoRA", "llama.cpp convert_lora_to_gguf.py"
+        ),
     },
 )

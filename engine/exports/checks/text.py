@@ -4,7 +4,7 @@ Log-probabilities of the next token after each prompt, in 32 bits on the CPU, so
 compared with what any other program says about the same tokens.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engine.exports.base import Expected, Material, Probe, Refused
 
+Weights = Mapping[str, NDArray[Any]]
 PROMPTS = (
     "The old lighthouse stood above the bay, and",
     "Write a short paragraph about rain in the city.",
@@ -50,22 +51,29 @@ def outputs(model: Any, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         return torch.stack(rows).float().log_softmax(-1).numpy()
 
 
-def with_adapter(what: Material) -> Expected:
-    """Base and ours: engine.lora's hooks over the numbers in memory, not over any file."""
+def adapted(model: Any, weights: Weights, ids: Sequence[Sequence[int]],
+            scale: float = 1.0) -> NDArray[np.float32]:  # fmt: skip
+    """The same under engine.lora's hooks, with weights by PEFT name."""
     import torch
 
     from engine.lora import Lora
 
+    names = {k.split(".lora_")[0].rpartition(".")[2] for k in weights}
+    rank = max(len(v) for k, v in weights.items() if k.endswith("lora_A.weight"))
+    lora = Lora(model, rank=rank, names=sorted(names))
+    if odd := sorted(weights.keys() ^ lora.named().keys()):
+        raise Refused(f"this adapter does not fit the model: {odd[0]} is in one of them only")
+    lora.put({k: torch.from_numpy(np.array(v, np.float32)) for k, v in weights.items()})
+    with lora.on(model, scale):
+        return outputs(model, ids)
+
+
+def with_adapter(what: Material) -> Expected:
+    """Base and ours, from the numbers in memory, not from any file."""
     assert what.adapter
     ids, model = tokens(what.model), load(what.model)
-    lora = Lora(model, rank=what.adapter.rank, names=what.adapter.targets)
-    weights = {k: torch.from_numpy(np.ascontiguousarray(v, np.float32))
-               for k, v in what.adapter.weights.items()}  # fmt: skip
-    if weights.keys() != lora.named().keys():
-        odd = sorted(weights.keys() ^ lora.named().keys())
-        raise Refused(f"this adapter does not fit the model in {what.model.name}: {odd[0]}")
-    lora.put(weights)
     base = outputs(model, ids)
-    with lora.on(model):
-        ours = outputs(model, ids)
-    return Expected(Probe(str(what.model.resolve()), ids), base, ours)
+    ours = adapted(model, what.adapter.weights, ids)
+    # How many tensors must arrive: a reader of one file cannot know what was left out.
+    told = {"tensors": len(what.adapter.weights)}
+    return Expected(Probe(str(what.model.resolve()), ids, told), base, ours)
