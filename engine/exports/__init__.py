@@ -9,5 +9,7 @@ EXPORTS = Registry(
         "gguf_lora": Entry(
             "engine.exports.gguf_lora:GGUF_LORA", "GGUF LoRA", "llama.cpp convert_lora_to_gguf.py"
         ),
+        "merged": Entry("engine.exports.merged:MERGED", "Merged model", "transformers 5"),
+        "ollama": Entry("engine.exports.ollama:OLLAMA", "Ollama", "Modelfile FROM and ADAPTER"),
     },
 )
