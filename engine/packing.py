@@ -110,14 +110,20 @@ def _sees(segment: Tensor) -> Tensor:
 
 def token_logps(model: Any, packed: Packed) -> Tensor:
     """(N,) log-probability of each scored token."""
+    states = token_states(model, packed)
+    return chosen_logps(states, model.get_output_embeddings().weight, packed.targets)
+
+
+def token_states(model: Any, packed: Packed) -> Tensor:
+    """(N, d) last hidden states from which the scored tokens are predicted."""
     states = model.get_decoder()(
         packed.ids,
         attention_mask=packed.sees,
         position_ids=packed.positions,
         use_cache=False,
     ).last_hidden_state
-    chosen = states.reshape(-1, states.shape[-1])[packed.places]
-    return chosen_logps(chosen, model.get_output_embeddings().weight, packed.targets)
+    found: Tensor = states.reshape(-1, states.shape[-1])[packed.places]
+    return found
 
 
 def logps(model: Any, packed: Packed) -> tuple[Tensor, Tensor]:

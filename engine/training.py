@@ -9,7 +9,7 @@ bit. Several people train together over one pass of the base model.
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -20,8 +20,6 @@ from engine.lora import RANK, Lora
 from engine.objectives import OBJECTIVES
 from engine.objectives.base import Batch, Example
 from engine.packing import Row, logps, pack, plain_head
-
-References = Callable[[Sequence[bytes]], Any]
 
 
 @dataclass(frozen=True)
@@ -58,23 +56,27 @@ class OutOfMemory(RuntimeError):
 
 
 class Training:
-    """One run over one frozen model. `people` holds the examples of each."""
+    """One run over one frozen model. `people` holds the examples of each.
+
+    `between` is called before every pass: there the run gives way to work that is more urgent.
+    """
 
     def __init__(
         self,
         backbone: Any,
         people: Sequence[Sequence[Example]],
         settings: Settings,
-        references: "Cache | None" = None,
+        references: "References | None" = None,
+        between: Callable[[], None] = lambda: None,
     ) -> None:
-        self.backbone, self.settings = backbone, settings
+        self.backbone, self.settings, self.between = backbone, settings, between
         self.model = backbone.trainable()
         self.model.requires_grad_(False)
         plain_head(self.model)
         self.objective = OBJECTIVES[settings.objective].load()
         self.knobs = replace(self.objective.defaults, **settings.knobs)
         self.people = [self._person(examples) for examples in people]
-        self.cache = references or Cache()
+        self.cache: References = references or Cache()
         self.lora = Lora(self.model, settings.rank, len(people), settings.seed).train()
         self.optimizer = torch.optim.AdamW(self.lora.tensors(), lr=settings.rate, weight_decay=0.0)
         self.step = 0
@@ -121,6 +123,7 @@ class Training:
         picked.sort(key=lambda pg: len(self.people[pg[0]].rows[pg[1]]))
         total: dict[str, float] = {}
         for start in range(0, len(picked), self.micro):
+            self.between()
             part = picked[start : start + self.micro]
             losses, metrics = self._losses(part)
             # Mean over a person's groups, summed over people: each learns as if alone.
@@ -191,6 +194,7 @@ class Training:
         keys = [row.keys(name) for row in rows]
         missing = [i for i, k in enumerate(keys) if not self.cache.has(k)]
         for start in range(0, len(missing), self.micro):
+            self.between()
             part = missing[start : start + self.micro]
             with torch.no_grad():
                 found, _ = logps(self.model, pack([rows[i] for i in part], self.backbone.device))
@@ -243,6 +247,16 @@ class Training:
         scale = (self.settings.clip / norm.clamp(min=1e-12)).clamp(max=1.0)
         for grad in grads:
             grad.mul_(scale)
+
+
+class References(Protocol):
+    """Reference log-probabilities by key (Row.keys); `has` and `get` take the keys of one row."""
+
+    def has(self, keys: Sequence[bytes]) -> bool: ...
+
+    def get(self, keys: Sequence[bytes]) -> list[float]: ...
+
+    def put(self, keys: Sequence[bytes], values: Sequence[float]) -> None: ...
 
 
 class Cache:

@@ -14,6 +14,7 @@ TABLES = (
     "shown",
     "versions",
     "generations",
+    "adapters",
     "jobs",
     "events",
     "questions",

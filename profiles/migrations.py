@@ -209,3 +209,27 @@ BEGIN SELECT raise(ABORT, 'questions go only with their whole profile'); END;
 def m001_first(db: Database) -> None:
     """Everything of the first release."""
     db.executescript(FIRST)
+
+
+ADAPTERS = """
+CREATE TABLE adapters (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    profile_id INTEGER NOT NULL REFERENCES profiles(id),
+    job_id INTEGER REFERENCES jobs(id) ON DELETE SET NULL,
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('picture', 'text')),
+    base TEXT NOT NULL,
+    digest TEXT NOT NULL CHECK (length(digest) = 64),
+    card TEXT NOT NULL,
+    chosen INTEGER NOT NULL DEFAULT 0 CHECK (chosen IN (0, 1)),
+    created REAL NOT NULL
+) STRICT;
+CREATE INDEX adapters_profile ON adapters(profile_id, id);
+CREATE UNIQUE INDEX adapters_once ON adapters(job_id, digest);
+"""
+
+
+@steps()
+def m002_adapters(db: Database) -> None:
+    """What was trained for a profile; the numbers lie in adapters/ID beside the database."""
+    db.executescript(ADAPTERS)

@@ -148,6 +148,22 @@ def jobs(db: Database, user_id: int, limit: int) -> list[dict[str, Any]]:
     return [_parsed(row, "request", "progress") for row in made]
 
 
+def job(db: Database, number: int) -> dict[str, Any]:
+    row = db.execute(f"SELECT {', '.join(JOB)} FROM jobs WHERE id = ?", [number]).fetchone()
+    if row is None:
+        raise KeyError(f"there is no job {number}; the list of jobs shows what is there")
+    return _parsed(dict(zip(JOB, row, strict=True)), "request", "progress")
+
+
+def open_jobs(db: Database) -> list[dict[str, Any]]:
+    """Everybody's jobs that are not over, oldest first."""
+    rows = db.execute(
+        f"SELECT {', '.join(JOB)} FROM jobs WHERE state IN"
+        " ('queued', 'running', 'paused', 'interrupted') ORDER BY id"
+    ).fetchall()
+    return [_parsed(dict(zip(JOB, row, strict=True)), "request", "progress") for row in rows]
+
+
 def _generation(row: tuple[Any, ...]) -> dict[str, Any]:
     return _parsed(dict(zip(GENERATION, row, strict=True)), "request", "results")
 

@@ -24,6 +24,7 @@ from profiles.opening import explained
 from profiles.profile import Profile, User
 from profiles.readers import Readers
 from profiles.records import Answer, NewAnswer, NewItem, NewQuestion, Version
+from profiles.work import Work
 from profiles.writer import Writer
 
 __all__ = [
@@ -41,6 +42,7 @@ class Store:
         self._lock, self._writer = lock, writer
         self._readers = Readers(folder / opening.FILE)
         self._local: int | None = None
+        self.work = Work(self.read, self.write)
 
     @classmethod
     def open(cls, folder: Path) -> "Store":
@@ -353,23 +355,6 @@ class Store:
     def events(self, user_id: int, limit: int = 50) -> list[dict[str, Any]]:
         """Newest first."""
         return self.read(lambda db: people.events(db, user_id, limit))
-
-    def add_job(
-        self, user_id: int, what: str, request: Mapping[str, Any], profile_id: int | None = None
-    ) -> int:
-        """A queued job."""
-        text, who = json.dumps(dict(request)), (user_id, profile_id)
-        return self.write(lambda db: states.add_job(db, who, what, text, time.time()))
-
-    def change_job(
-        self, job: int, state: str, progress: Mapping[str, Any] | None = None, error: str = ""
-    ) -> None:
-        told = {"state": state, "progress": json.dumps(dict(progress or {})), "error": error}
-        self.write(lambda db: states.change_job(db, job, told, time.time()))
-
-    def jobs(self, user_id: int, limit: int = 50) -> list[dict[str, Any]]:
-        """Newest first."""
-        return self.read(lambda db: states.jobs(db, user_id, limit))
 
     # care
 

@@ -101,18 +101,15 @@ class CausalLM:
         tails = [tuple(self._ids(text)) + self._end() for text in example.texts]
         if example.prompts:
             whole = zip(example.prompts, tails, strict=True)
-            return Row.of_whole([(*self._head(p, example), *tail) for p, tail in whole])
-        return Row(tuple(self._head(example.prompt, example)), tuple(tails))
+            return Row.of_whole([(*self.prompt_ids(p, example.system), *tail) for p, tail in whole])
+        return Row(tuple(self.prompt_ids(example.prompt, example.system)), tuple(tails))
 
     def reason(self, example: Any) -> Row:
         """The person's reason after the prompt and both texts."""
         chosen, rejected = example.texts[:2]
         asked = f"{example.prompt}\n\nA: {chosen}\n\nB: {rejected}\n\nWhy A?"
         tail = tuple(self._ids(example.rationale)) + self._end()
-        return Row(tuple(self._head(asked, example)), (tail,))
-
-    def _head(self, prompt: str, example: Any) -> list[int]:
-        return self.prompt_ids(prompt)
+        return Row(tuple(self.prompt_ids(asked, example.system)), (tail,))
 
     def _ids(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])

@@ -207,15 +207,15 @@ def test_generations_events_and_who_they_belong_to(store: Store, desk: Desk) -> 
 
 
 def test_jobs_have_a_record(store: Store, desk: Desk) -> None:
-    job = store.add_job(desk.user, "train", {"steps": 9}, desk.profile)
-    store.change_job(job, "running", {"done": 3})
-    found = store.jobs(desk.user)[0]
+    job = store.work.add_job(desk.user, "train", {"steps": 9}, desk.profile)
+    store.work.change_job(job, "running", {"done": 3})
+    found = store.work.jobs(desk.user)[0]
     assert (found["state"], found["request"], found["progress"]) == (
         "running", {"steps": 9}, {"done": 3})  # fmt: skip
     with pytest.raises(ValueError, match="never 'lost'"):
-        store.change_job(job, "lost")
+        store.work.change_job(job, "lost")
     with pytest.raises(KeyError, match="no job 99"):
-        store.change_job(99, "done")
+        store.work.change_job(99, "done")
 
 
 def test_many_threads_read_and_write_at_once(store: Store, desk: Desk) -> None:

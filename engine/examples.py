@@ -1,0 +1,66 @@
+"""Answers become groups to learn from: what was chosen over what, and what the belief adds.
+
+A few dozen answers cover a few of the passages; the belief learnt from them has an opinion on all,
+with the slips smoothed out. Both are kept apart by `source`: a person's own picks are never
+overwritten, and only they are held out to be predicted.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.data import Array, Candidate, Comparison
+from engine.objectives.base import Example
+
+
+def from_answers(
+    comparisons: Sequence[Comparison], candidates: Mapping[int, Candidate]
+) -> list[Example]:
+    """Every pick over every text that was shown beside it and not picked. Words ("both good",
+    "skip") prefer nothing and make no pair; pictures are left out.
+    """
+    made = []
+    for answer in comparisons:
+        shown = answer.question.items
+        if answer.question.kind != "text" or not answer.outcome.picks:
+            continue
+        rest = [candidates[i] for i in shown if i not in answer.outcome.picks]
+        for pick in answer.outcome.picks:
+            chosen = candidates[pick]
+            made += [_pair(chosen, other, answer.strength) for other in rest]
+    return [e for e in made if all(t.strip() for t in e.texts)]
+
+
+def _pair(chosen: Candidate, rejected: Candidate, strength: float) -> Example:
+    prompts: tuple[str, ...] = ()
+    if chosen.prompt != rejected.prompt:
+        prompts = (chosen.prompt, rejected.prompt)
+    texts = (chosen.text or "", rejected.text or "")
+    return Example(chosen.prompt, texts, strength=strength, prompts=prompts)
+
+
+def from_belief(
+    candidates: Sequence[Candidate], mean: Array, std: Array, pairs: int = 1
+) -> list[Example]:
+    """For each prompt the `pairs` best-liked texts over the least-liked ones, by the belief.
+
+    mean, std: (n,) predicted liking and its doubt. A pair whose order is a coin toss (the gap
+    under half the larger doubt) is left out: a belief that knows nothing teaches nothing.
+    """
+    prompts = np.array([c.prompt for c in candidates])
+    made = []
+    for prompt in dict.fromkeys(prompts.tolist()):
+        rows = np.flatnonzero(prompts == prompt)
+        order = rows[np.argsort(-mean[rows], kind="stable")]
+        for k in range(min(pairs, len(order) // 2)):
+            best, worst = int(order[k]), int(order[-1 - k])
+            if sure(mean, std, best, worst):
+                texts = (candidates[best].text or "", candidates[worst].text or "")
+                made.append(Example(prompt, texts, source="belief"))
+    return made
+
+
+def sure(mean: NDArray[np.float32], std: NDArray[np.float32], best: int, worst: int) -> bool:
+    """The gap is at least half the larger doubt."""
+    return bool(mean[best] - mean[worst] > 0.5 * max(std[best], std[worst]))

@@ -1,0 +1,205 @@
+"""The job "tune": a person's answers into an adapter of the language model, watched as it learns.
+
+Reads job.json and examples.json, checks every few steps what was learnt (held-out answers, distance
+from the base, repetition, samples), stops by itself when more would be worse, and stages a PEFT
+folder in out/. Knows nothing of people beyond their examples.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from engine.adapter import Adapter, Base
+from engine.data import Progress, Request
+from engine.objectives.base import Example
+from engine.reference import DiskCache
+
+PROBES, PAIRS, TOKENS = 6, 8, 48
+
+
+class Tuning:
+    """A Task of engine.worker. `request` is what `order` made."""
+
+    def __init__(self, folder: Path, request: dict[str, Any]) -> None:
+        from engine.backbones.causal_lm import CausalLM
+        from engine.training import Settings, Training
+
+        self.folder, self.request = folder, request
+        people = json.loads((folder / "examples.json").read_text())
+        self.cache = DiskCache(Path(request["cache"]))
+        self.training = Training(
+            CausalLM.load(request["model"], request["cpu"]),
+            [[read_example(e) for e in examples] for examples in people],
+            Settings(**request["settings"]),
+            self.cache,
+            giving_way(request.get("slot")),
+        )
+        self.history: list[dict[str, Any]] = []
+        self.best: tuple[int, dict[str, Any]] = (0, {})
+        self.said: dict[str, Any] = {}
+
+    def prepare(self) -> Iterator[Progress]:
+        """Reference values, then what the base model writes, to be seen beside the samples."""
+        yield from self.training.prepare_references()
+        self.cache.keep()
+        if not (self.folder / "samples.jsonl").exists():
+            self._samples(0, 0.0)
+        yield Progress(0, self.training.settings.steps, "ready")
+
+    def run(self) -> Iterator[Progress]:
+        """Steps with their checks; ends early when the verdict says so."""
+        training = self.training
+        every = training.settings.check_every
+        while training.step < training.settings.steps and not self.said.get("stop"):
+            metrics = training.one()
+            if training.step % every == 0 or training.step == training.settings.steps:
+                metrics |= self._check()
+            words = self.said.get("words", "learning")
+            yield Progress(training.step, training.settings.steps, words, metrics)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        tensors, numbers = self.training.state()
+        best = {f"best.{k}": v for k, v in self.best[1].items()}
+        more = {"history": self.history, "best": self.best[0], "said": self.said}
+        return {**tensors, **best}, {**numbers, **more}
+
+    def restore(self, tensors: dict[str, Any], numbers: dict[str, Any]) -> None:
+        best = {k[5:]: tensors.pop(k) for k in list(tensors) if k.startswith("best.")}
+        self.training.restore(tensors, numbers)
+        self.history, self.said = numbers["history"], numbers["said"]
+        self.best = (int(numbers["best"]), best)
+
+    def finish(self, out: Path) -> str:
+        """Stage one PEFT folder a person; the kept step when the run was stopped for its own good.
+
+        The card carries what was measured at the step that is kept.
+        """
+        training = self.training
+        alone = training.lora.people == 1
+        back = alone and self.said.get("stop") and self.best[1]
+        kept = self.best[0] if back else training.step
+        for person in range(training.lora.people):
+            name = f"person-{person}"
+            weights = self.best[1] if back else training.lora.named(person)
+            arrays = {k: v.float().cpu().numpy().copy() for k, v in weights.items()}
+            Adapter(self._base(), arrays, self._card(kept)).save(out / name)
+        return str(self.said.get("words", "done"))
+
+    # checks
+
+    def _check(self) -> dict[str, float]:
+        from engine.gauges import verdict
+
+        found = self._measured()
+        found["distinct2"] = self._samples(self.training.step, found["kl"])
+        self.history.append({"step": self.training.step, **found})
+        said = verdict(self.history)
+        self.said = {"words": said.words, "advice": said.advice, "stop": said.stop,
+                     "state": said.state}  # fmt: skip
+        if said.keep == self.training.step or not self.best[1]:
+            self.best = (self.training.step, {k: v.clone() for k, v in self._first().items()})
+        return {k: float(v) for k, v in found.items() if v is not None}
+
+    def _first(self) -> dict[str, Any]:
+        return self.training.lora.named(0)
+
+    def _measured(self) -> dict[str, Any]:
+        """Held-out agreement, drift of chosen and rejected, distance from the base per token."""
+        import torch
+
+        training, who = self.training, self.training.people[0]
+        found: dict[str, Any] = {"agreement": None}
+        with torch.no_grad():
+            if who.held:
+                batches = [training.measure([(0, g)]) for g in who.held]
+                right = [float(b.delta[0, 0] > b.delta[0, 1]) for b in batches]
+                found |= {"agreement": sum(right) / len(right), "held": len(right)}
+            seen = [training.measure([(0, g)]).delta[0] for g in who.learn[:PAIRS]]
+            found["degradation"] = sum(float(d[0]) for d in seen) / len(seen)
+            found["drop"] = sum(float(d[-1]) for d in seen) / len(seen)
+            found["train_accuracy"] = sum(float(d[0] > d[-1]) for d in seen) / len(seen)
+            found["kl"] = self.distance()
+        return found
+
+    def distance(self) -> float:
+        """Mean KL(tuned || base) in nats a token on texts that were not chosen for training."""
+        import torch
+
+        from engine.packing import pack, token_states
+
+        training = self.training
+        who = training.people[0]
+        rows = [who.rows[g] for g in (who.held or who.learn)[:PROBES]]
+        total, count = 0.0, 0
+        head = training.model.get_output_embeddings().weight
+        for row in rows:
+            packed = pack([row], training.backbone.device)
+            base = (token_states(training.model, packed) @ head.T).float().log_softmax(-1)
+            with training.lora.on(training.model):
+                tuned = (token_states(training.model, packed) @ head.T).float().log_softmax(-1)
+            total += float((tuned.exp() * (tuned - base)).sum().to(torch.float64))
+            count += len(base)
+        return total / max(count, 1)
+
+    def _samples(self, step: int, kl: float) -> float:
+        """Write what it writes now; distinct-2 relative to the base model's on the same prompts."""
+        from engine.coherence import distinct2
+
+        training = self.training
+        asked = [Request(p, n=1, seed=7 + i, max_tokens=TOKENS, temperature=0.5)
+                 for i, p in enumerate(self.request["prompts"])]  # fmt: skip
+        with training.lora.on(training.model, 1.0 if step else 0.0):
+            texts = training.backbone.write(asked) if asked else []
+        row = {"step": step, "kl": kl, "texts": texts, "prompts": self.request["prompts"]}
+        with open(self.folder / "samples.jsonl", "a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row) + "\n")
+        if not texts:
+            return 1.0
+        first = json.loads((self.folder / "samples.jsonl").read_text().splitlines()[0])
+        mine, plain = (sum(map(distinct2, t)) / len(t) for t in (texts, first["texts"]))
+        return mine / max(plain, 1e-9)
+
+    def _base(self) -> Base:
+        return Base(**{**self.request["base"], "name": self.training.backbone.name})
+
+    def _card(self, kept: int) -> dict[str, Any]:
+        measured: dict[str, Any] = next(
+            (h for h in reversed(self.history) if h["step"] <= kept), {}
+        )
+        return {
+            **self.request["card"],
+            "steps": kept,
+            "objective": self.training.settings.objective,
+            "settings": asdict(self.training.settings),
+            "measured": measured,
+            "verdict": self.said.get("words", ""),
+        }
+
+
+def giving_way(slot: str | None) -> Callable[[], None]:
+    """A call that waits while someone else is generating: the lock is theirs for that long."""
+    if slot is None:
+        return lambda: None
+    from filelock import FileLock
+
+    lock = FileLock(slot)
+
+    def wait() -> None:
+        with lock:
+            return
+
+    return wait
+
+
+def write_examples(people: list[list[Example]]) -> str:
+    """JSON of examples.json."""
+    return json.dumps([[asdict(e) for e in examples] for examples in people])
+
+
+def read_example(found: dict[str, Any]) -> Example:
+    """The inverse, tuples restored."""
+    for name in ("texts", "labels", "prompts"):
+        found[name] = tuple(found[name])
+    return Example(**found)
