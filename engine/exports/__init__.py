@@ -11,5 +11,10 @@ EXPORTS = Registry(
         ),
         "merged": Entry("engine.exports.merged:MERGED", "Merged model", "transformers 5"),
         "ollama": Entry("engine.exports.ollama:OLLAMA", "Ollama", "Modelfile FROM and ADAPTER"),
+        "gguf_control_vector": Entry(
+            "engine.exports.gguf_control_vector:GGUF_CONTROL_VECTOR",
+            "GGUF control vector",
+            "vgel/repeng export_gguf",
+        ),
     },
 )

@@ -113,11 +113,14 @@ class Probe:
 
 @dataclass(frozen=True)
 class Expected:
-    """(n, v) outputs of the base model and of ours on a probe; None where nothing is computed."""
+    """(n, v) outputs of the base model and of ours on a probe; None where nothing is computed.
+    `note` is told with the proof.
+    """
 
     probe: Probe
     base: NDArray[np.float32] | None = None
     ours: NDArray[np.float32] | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -208,12 +211,15 @@ def prove(export: Export, what: Material, folder: Path, fresh: bool = True) -> P
             f"files were removed. {loaded.why}".strip()
         )
     tick: Tick = "loaded there" if loaded.own else "keys checked"
+    why = f"{expected.note} {loaded.why}".strip()
     if loaded.outputs is None or expected.ours is None or expected.base is None:
-        return Proof(tick, loaded.matched, loaded.total, why=loaded.why)
-    return _compared(export, expected, loaded, tick)
+        return Proof(tick, loaded.matched, loaded.total, why=why)
+    largest, effect = _compared(export, expected, loaded)
+    return Proof(tick, loaded.matched, loaded.total, largest, effect, True, why)
 
 
-def _compared(export: Export, expected: Expected, loaded: Loaded, tick: Tick) -> Proof:
+def _compared(export: Export, expected: Expected, loaded: Loaded) -> tuple[float, float]:
+    """Largest difference and effect; Refused where the one drowns the other."""
     assert expected.ours is not None and expected.base is not None and loaded.outputs is not None
     floor = ROUNDING * max(1.0, float(np.abs(expected.ours).max()))
     wanted, got = expected.ours, loaded.outputs
@@ -228,7 +234,7 @@ def _compared(export: Export, expected: Expected, loaded: Loaded, tick: Tick) ->
             f"{export.label}: what was loaded again differs from ours by {largest:.3g} where the "
             f"whole effect is {effect:.3g}, so the files were removed"
         )
-    return Proof(tick, loaded.matched, loaded.total, largest, effect, True, loaded.why)
+    return largest, effect
 
 
 def _allowed(export: Export, what: Material) -> None:

@@ -9,6 +9,7 @@ import torch
 from engine.adapter import Adapter, Base
 from engine.exports.base import Facts, Material
 from engine.lora import Lora
+from engine.steering.activation import Direction
 from tests.tiny import tiny_lm
 
 TITLE = "Anna's quiet evenings"
@@ -39,3 +40,12 @@ def material(folder: Path, **changes: Any) -> Material:
     if "adapter" not in made:
         made["adapter"] = adapter(tiny_lm(layers=4).model)
     return Material(**made)
+
+
+def direction(width: int = 32, layers: tuple[int, ...] = (1, 2)) -> Direction:
+    rng = np.random.default_rng(7)
+    made = rng.normal(size=(len(layers), width))
+    made /= np.linalg.norm(made, axis=1, keepdims=True)
+    return Direction(
+        "tiny-lm", {k: v.astype(np.float32) for k, v in zip(layers, made, strict=True)}
+    )
