@@ -42,19 +42,25 @@ def asked(prompt: str, shots: Sequence[Example], settings: Settings) -> str:
     return "".join(made) + TASK + prompt if made else prompt
 
 
+def _question(e: Example) -> str:
+    return e.prompts[0] if e.prompts else e.prompt
+
+
 def _shot(number: int, e: Example) -> str:
-    asks = e.prompts[0] if e.prompts else e.prompt
     return (
-        f"# Example {number}\n## Question\n{asks}\n"
+        f"# Example {number}\n## Question\n{_question(e)}\n"
         f"## Preferred Response\n{e.texts[0]}\n## Dispreferred Response\n{e.texts[1]}\n\n"
     )
 
 
 def with_shots(examples: Sequence[Example], settings: Settings) -> list[Example]:
-    """Every pair after the pairs that follow it in a ring, none of which shares a text with it."""
+    """Every pair after the pairs that follow it in a ring, none of which shares a text with it.
+
+    A comparison across prompts has no one question and is no shot.
+    """
     made = []
     for i, e in enumerate(examples):
-        ring = [*examples[i + 1 :], *examples[:i]]
+        ring = [o for o in (*examples[i + 1 :], *examples[:i]) if len(set(o.prompts)) < 2]
         others = [o for o in ring if not set(o.texts) & set(e.texts)]
         prompts = tuple(asked(p, others, settings) for p in e.prompts)
         made.append(replace(e, prompt=asked(e.prompt, others, settings), prompts=prompts))
