@@ -7,48 +7,21 @@ Handlers are thin: who asks, what is asked, one verb of the Studio. Every one au
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from app.accounts import COOKIE, LASTS, Accounts, LoginRefused
+from app.api_keep import keep_routes
+from app.doors import MOST_WAITING, WAITING, Form, Id, Key, Medium, Strict, User, streamed
 from app.studio import Studio
 from app.wire import Bad, Missing
 from profiles.errors import Conflict, Unwritable
 
-Medium = Literal["picture", "text"]
-Form = Literal["grid", "pair"]
-Key = Annotated[str, Field(min_length=8, max_length=80, pattern=r"^[A-Za-z0-9_.:-]+$")]
-Id = Annotated[int, Field(ge=1, le=2**53)]
-
-
 POLL, HEARTBEAT = 0.4, 15.0
-MOST_WAITING = 16
-MAKERS = ThreadPoolExecutor(MOST_WAITING, "making")
-
-
-class Count:
-    """A number of the event loop's thread."""
-
-    def __init__(self) -> None:
-        self._n = 0
-
-    def add(self, n: int) -> None:
-        self._n += n
-
-    def get(self) -> int:
-        return self._n
-
-
-WAITING = Count()
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class NewProfile(Strict):
@@ -82,7 +55,7 @@ class GenerateIn(Strict):
     n: int = Field(4, ge=1, le=8)
     strength: float = Field(1.0, ge=0.0, le=1.0)
     seed: int = Field(0, ge=0, le=2**31 - 1)
-    depth: Literal["instant", "steered"] | None = None
+    depth: Literal["instant", "steered", "tuned"] | None = None
     max_tokens: int = Field(80, ge=8, le=400)
 
 
@@ -110,17 +83,6 @@ class LoginIn(Strict):
     password: str = Field(max_length=200)
 
 
-def caller(request: Request) -> int:
-    """The user id that the Gate attached. Without one nothing is answered."""
-    user: int | None = getattr(request.state, "user", None)
-    if user is None:
-        raise HTTPException(401, "log in first: open /login, or POST /api/v1/login")
-    return user
-
-
-User = Annotated[int, Depends(caller)]
-
-
 def routes(studio: Studio, accounts: Accounts) -> APIRouter:
     """All routes of /api/v1 over one Studio."""
     router = APIRouter(prefix="/api/v1")
@@ -129,6 +91,7 @@ def routes(studio: Studio, accounts: Accounts) -> APIRouter:
     _answers(router, studio)
     _making(router, studio)
     _carrying(router, studio)
+    keep_routes(router, studio)
     return router
 
 
@@ -265,7 +228,7 @@ def _making(router: APIRouter, studio: Studio) -> None:
             raise HTTPException(429, text, {"retry-after": "30"})
         stop = threading.Event()
         lines = studio.generate(user, profile, given.model_dump(), stop.is_set)
-        return StreamingResponse(_stream(lines, stop), media_type="application/x-ndjson")
+        return StreamingResponse(streamed(lines, stop), media_type="application/x-ndjson")
 
     @router.post("/profiles/{profile}/items", status_code=201)
     async def add_items(profile: Id, request: Request, user: User) -> dict[str, Any]:
@@ -309,38 +272,6 @@ def _carrying(router: APIRouter, studio: Studio) -> None:
     @router.post("/import", status_code=201)
     async def import_bundle(request: Request, user: User) -> dict[str, Any]:
         return await asyncio.to_thread(studio.import_bundle, user, await request.body())
-
-
-async def _stream(lines: Iterator[dict[str, Any]], stop: threading.Event) -> AsyncIterator[str]:
-    """NDJSON from a blocking iterator; when the reader leaves, the iterator is told to stop."""
-    queue: asyncio.Queue[str | None] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
-
-    def put(line: str | None) -> None:
-        loop.call_soon_threadsafe(queue.put_nowait, line)
-
-    def pump() -> None:
-        try:
-            for line in lines:
-                put(json.dumps(line) + "\n")
-        except (Bad, Missing) as wrong:
-            put(json.dumps({"type": "error", "error": str(wrong)}) + "\n")
-        except Exception:
-            text = "something broke while making this; the log of the terminal says more"
-            put(json.dumps({"type": "error", "error": text}) + "\n")
-            raise
-        finally:
-            put(None)
-
-    work = loop.run_in_executor(MAKERS, pump)
-    WAITING.add(1)
-    try:
-        while (line := await queue.get()) is not None:
-            yield line
-        await work
-    finally:
-        WAITING.add(-1)
-        stop.set()
 
 
 def handlers() -> dict[Any, Callable[..., Any]]:

@@ -42,7 +42,7 @@ def create(
         "medium": kind,
         "seed": request.seed,
         "personal": taste.answers > 0,
-        "depth": wanted["depth"] or ("instant" if kind == "picture" else "steered"),
+        "depth": depth_of(studio, profile, wanted),
         "label": COLLECTION if kind == "picture" else studio.maker.lm_name(),
     }
     if not taste.answers:
@@ -91,12 +91,16 @@ def _pictures(
 def _words(
     studio: "Studio", user: int, request: Request, taste: Taste, wanted: dict[str, Any]
 ) -> Iterator[tuple[str, Sample]]:
-    depth = wanted["depth"] or "steered"
+    depth = depth_of(studio, taste.key[0], wanted)
 
     @contextmanager
     def bend(backbone: Any, plain: int, drafts: int) -> Iterator[None]:
         if depth == "instant" or not wanted["strength"] or not taste.answers:
             yield
+            return
+        if depth == "tuned":
+            with tuned(studio, backbone, taste, (plain, drafts), wanted["strength"]):
+                yield
             return
         from engine.steering.activation import activation
 
@@ -106,6 +110,30 @@ def _words(
             yield
 
     yield from studio.maker.words(request, taste, bend, wanted["strength"])
+
+
+def depth_of(studio: "Studio", profile: int, wanted: dict[str, Any]) -> str:
+    """What was asked for, or the deepest that is ready."""
+    if wanted["depth"]:
+        return str(wanted["depth"])
+    if wanted["medium"] == "picture":
+        return "instant"
+    return "tuned" if studio.keeping.chosen(profile) else "steered"
+
+
+@contextmanager
+def tuned(
+    studio: "Studio", backbone: Any, taste: Taste, rows: tuple[int, int], strength: float
+) -> Iterator[None]:
+    """The chosen adapter on the drafts, and on none of the plain rows."""
+    from engine.steering.lora import lora
+
+    adapter = studio.keeping.chosen(taste.key[0])
+    if adapter is None:
+        raise Unavailable("nothing is tuned for this taste yet; press Tune on the Keep page")
+    plain, drafts = rows
+    with lora(backbone, [None] * plain + [adapter] * drafts, strength):
+        yield
 
 
 def direction(studio: "Studio", backbone: Any, taste: Taste) -> Any:

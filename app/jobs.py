@@ -185,10 +185,15 @@ class Jobs:
         rows = [r for r in self.rows.jobs(user) if r["profile_id"] == profile]
         return [self.shown(r["id"]) for r in rows if r["progress"].get("words") != "thrown away"]
 
-    def running(self) -> dict[str, Any] | None:
-        """What the header says: the job that is at work now."""
-        found = [j for j in self._waiting() if j["state"] in ("running", "queued", "paused")]
+    def running(self, profile: int) -> dict[str, Any] | None:
+        """What the header says of a profile: its job that is not over."""
+        found = [j for j in self._waiting() if j["profile_id"] == profile]
         return self.shown(found[0]["id"]) if found else None
+
+    def owned(self, user: int, job: int) -> None:
+        """Missing unless the job is this user's."""
+        if self._row(job)["user_id"] != user:
+            raise Missing(f"there is no job {job} here")
 
     def place(self, job: int) -> Path:
         return self.folder / str(job)

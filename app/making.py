@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ DRAFTS = 8
 # The largest strength at which bench steer keeps the shipped model coherent (perplexity 1.43).
 SAFE = 1.0
 SEEDS, FAR = 7919, 104_729
-MODEL = "SmolLM2-135M-Instruct"
+MODEL, SPACE_OF_MODEL = "SmolLM2-135M-Instruct", "smollm2-135m"
 CAPTIONS = "minilm-l6"
 log = logging.getLogger("penchant")
 
@@ -48,6 +48,7 @@ class Maker:
 
     def __init__(self, models: Path, lm: str | None = None, cpu: bool = False) -> None:
         self.models, self.lm, self.cpu = models, lm, cpu
+        self.lock_file: Path | None = None
         self._loading = threading.RLock()
         self._slot = threading.Lock()
         self._parts: dict[str, Any] = {}
@@ -62,11 +63,24 @@ class Maker:
                 self._parts[name] = load()
             return self._parts[name]
 
+    def drop(self, name: str) -> None:
+        """Forget a loaded thing that is no longer there."""
+        with self._loading:
+            self._parts.pop(name, None)
+
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """The one generation slot of this machine."""
-        with self._slot:
+        """The one generation slot of this machine. A training in another process waits for it."""
+        with self._slot, self._away():
             yield
+
+    def _away(self) -> AbstractContextManager[Any]:
+        """The lock that trainings look at between two passes of their model."""
+        if self.lock_file is None:
+            return nullcontext()
+        from filelock import FileLock
+
+        return FileLock(self.lock_file)
 
     def encode(self, encoder: str, inputs: Sequence[Any]) -> Array:
         """(n, d) features by an encoder of the table, loaded on first use."""
@@ -109,6 +123,24 @@ class Maker:
     def lm_name(self) -> str:
         return Path(self.lm).name if self.lm else MODEL
 
+    def lm_place(self) -> Path:
+        """The folder (or id) of the language model."""
+        return Path(self.lm) if self.lm else self.models / MODEL
+
+    def lm_identity(self) -> str | None:
+        """Name of its weights; None when another model was never loaded."""
+        if not self.lm:
+            return SPACE_OF_MODEL
+        return str(self._parts["lm"].name) if "lm" in self._parts else None
+
+    def must_have_lm(self) -> None:
+        """Unavailable unless the language model is in place."""
+        if not self.lm and not (self.models / MODEL / "manifest.json").exists():
+            raise Unavailable(
+                "the language model is not in place; run `python3 launch.py` once, or point "
+                "--lm at a folder that holds a causal language model"
+            )
+
     def safe(self, backbone: Any, direction: Any) -> float:
         """Full strength of the slider: measured for the shipped model, searched for another."""
         if not self.lm:
@@ -122,7 +154,7 @@ class Maker:
         from engine.device import likely
 
         device = likely(self.cpu)
-        place = Path(self.lm) if self.lm else self.models / MODEL
+        place = self.lm_place()
         return {
             "device": device.name,
             "reason": device.reason,
@@ -138,13 +170,8 @@ class Maker:
     def _load_lm(self) -> Any:
         from engine.backbones.causal_lm import CausalLM
 
-        where = self.lm or str(self.models / MODEL)
-        if not self.lm and not (self.models / MODEL / "manifest.json").exists():
-            raise Unavailable(
-                "the language model is not in place; run `python3 launch.py` once, or point "
-                "--lm at a folder that holds a causal language model"
-            )
-        return CausalLM.load(where, self.cpu)
+        self.must_have_lm()
+        return CausalLM.load(str(self.lm_place()), self.cpu)
 
     def pictures(
         self, backbone: Any, request: Request, taste: Taste, strength: float

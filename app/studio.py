@@ -11,6 +11,8 @@ from typing import Any
 
 from app import report, wire
 from app.ahead import Ahead
+from app.jobs import Jobs, Processes, Runner
+from app.keeping import Keeping
 from app.making import Maker
 from app.minds import Minds, Vote
 from app.shelves import Shelves
@@ -28,13 +30,17 @@ class Studio:
 
     version = VERSION
 
-    def __init__(self, store: Store, maker: Maker) -> None:
+    def __init__(self, store: Store, maker: Maker, runner: Runner | None = None) -> None:
         self.store, self.maker = store, maker
+        maker.lock_file = store.folder / "generating.lock"
         self.ahead = Ahead()
         self.shelves = Shelves(store, maker, NewItem)
         self.minds = Minds(store, self.shelves.of_profile, self._write, self.ahead)
         self._changed = 0
         self._ready = True
+        self.keeping = Keeping(self)
+        self.jobs = Jobs(store.work, store.folder / "jobs", self.keeping.commit,
+                         runner or Processes(), self._tell)  # fmt: skip
 
     @classmethod
     def open(
@@ -51,6 +57,7 @@ class Studio:
 
     def close(self) -> None:
         self._ready = False
+        self.jobs.close()
         self.ahead.close()
         self.maker.close()
         self.store.close()
@@ -91,6 +98,8 @@ class Studio:
         """Delete everything of a profile, and say what is gone and what is left (nothing)."""
         self._own(user, profile)
         self.minds.forget(profile)
+        self.jobs.forget(profile)
+        self.keeping.forget(profile)
         gone = self.store.delete_profile(profile)
         self.shelves.forget(user)
         return dict(gone)
@@ -204,7 +213,7 @@ class Studio:
         return {
             kind: report.progress(self.minds.seat(profile, kind).mind)
             for kind in self.minds.loaded(profile)
-        } | {"making": self.maker.busy()}
+        } | {"making": self.maker.busy(), "job": self.jobs.running(profile)}
 
     def changes(self) -> tuple[int, bool]:
         """Grows with every change the header shows."""

@@ -56,6 +56,18 @@ class Lora:
             self.down[path] = start.expand(people, -1, -1).clone().to(place)
             self.up[path] = torch.zeros(people, layer.out_features, rank, device=place)
 
+    @classmethod
+    def blank(cls, model: Any, rank: int, people: int, names: Sequence[str] = LINEAR) -> "Lora":
+        """All zeros: room for adapters that are put in."""
+        made = cls.__new__(cls)
+        made.rank, made.people, made.names = rank, people, tuple(names)
+        made.down, made.up = {}, {}
+        for path, layer in targets(model, names).items():
+            place = layer.weight.device
+            made.down[path] = torch.zeros(people, rank, layer.in_features, device=place)
+            made.up[path] = torch.zeros(people, layer.out_features, rank, device=place)
+        return made
+
     def tensors(self) -> list[Tensor]:
         """All of them in a fixed order, down before up of each layer."""
         return [t for path in self.down for t in (self.down[path], self.up[path])]

@@ -51,6 +51,9 @@ class Person:
     held: list[int]
 
 
+TOGETHER = 2
+
+
 class OutOfMemory(RuntimeError):
     """The machine could not hold this micro-batch; halve it and go on."""
 
@@ -189,33 +192,34 @@ class Training:
     # reference
 
     def reference(self, rows: Sequence[Row], width: int) -> Tensor:
-        """(m, K) log-probabilities of the untouched base, each computed once for good."""
-        name = self.backbone.name
-        keys = [row.keys(name) for row in rows]
-        missing = [i for i, k in enumerate(keys) if not self.cache.has(k)]
-        for start in range(0, len(missing), self.micro):
-            self.between()
-            part = missing[start : start + self.micro]
-            with torch.no_grad():
-                found, _ = logps(self.model, pack([rows[i] for i in part], self.backbone.device))
-            self.passes += len(part)
-            for i, values in zip(part, found.cpu().tolist(), strict=True):
-                self.cache.put(keys[i], values[: len(keys[i])])
+        """(m, K) log-probabilities of the untouched base, each text of a prompt once for good."""
+        for _ in self._read([r for r in rows if not self.cache.has(r.keys(self.backbone.name))]):
+            pass
         out = torch.zeros(len(rows), width, device=self.backbone.device)
-        for i, k in enumerate(keys):
-            out[i, : len(k)] = torch.tensor(self.cache.get(k))
+        for i, row in enumerate(rows):
+            keys = row.keys(self.backbone.name)
+            out[i, : len(keys)] = torch.tensor(self.cache.get(keys))
         return out
 
+    def _read(self, rows: Sequence[Row]) -> Iterator[tuple[int, int]]:
+        """Compute what is missing: texts of one prompt side by side, each only once."""
+        todo = gathered(rows, lambda row: self.cache.has(row.keys(self.backbone.name)))
+        for start in range(0, len(todo), self.micro):
+            self.between()
+            part = todo[start : start + self.micro]
+            with torch.no_grad():
+                found, _ = logps(self.model, pack(part, self.backbone.device))
+            for row, values in zip(part, found.cpu().tolist(), strict=True):
+                self.cache.put(row.keys(self.backbone.name), values[: len(row.tails)])
+            self.passes += len(part)
+            yield start + len(part), len(todo)
+
     def prepare_references(self) -> Iterator[Progress]:
-        """All reference values ahead of the first step, in batches of like length."""
+        """All reference values ahead of the first step."""
         if not self.objective.reference:
             return
-        rows = [r for who in self.people for r in who.rows]
-        rows.sort(key=len)
-        for start in range(0, len(rows), self.micro):
-            part = rows[start : start + self.micro]
-            self.reference(part, max(len(r.tails) for r in part))
-            yield Progress(start + len(part), len(rows), "reading your answers", {})
+        for done, total in self._read([r for who in self.people for r in who.rows]):
+            yield Progress(done, total, "reading your answers")
 
     # state
 
@@ -273,6 +277,21 @@ class Cache:
 
     def put(self, keys: Sequence[bytes], values: Sequence[float]) -> None:
         self.values.update(zip(keys, values, strict=True))
+
+
+def gathered(rows: Sequence[Row], known: Callable[[Row], bool]) -> list[Row]:
+    """Rows of up to TOGETHER unknown texts of one prompt each, shortest first."""
+    texts: dict[tuple[int, ...], dict[tuple[int, ...], None]] = {}
+    for row in rows:
+        for tail in row.tails:
+            if not known(Row(row.head, (tail,))):
+                texts.setdefault(row.head, {})[tail] = None
+    made = []
+    for head, found in texts.items():
+        tails = sorted(found, key=len)
+        made += [Row(head, tuple(tails[k : k + TOGETHER]))
+                 for k in range(0, len(tails), TOGETHER)]  # fmt: skip
+    return sorted(made, key=len)
 
 
 def schedule(step: int, warmup: int, steps: int) -> float:

@@ -9,5 +9,6 @@ STEERING = Registry(
         "activation": Entry(
             "engine.steering.activation:activation", "Steered", "Turner et al. 2023; Rimsky 2024"
         ),
+        "lora": Entry("engine.steering.lora:lora", "Tuned", "Hu et al. 2021"),
     },
 )

@@ -1,0 +1,75 @@
+"""Two texts, one of them tuned, and nobody says which: the person's own eyes decide.
+
+A choice is an answer like any other (it is learnt from), and it is counted on the adapter's card.
+Trials live in memory only: one that was not judged is worth nothing.
+"""
+
+import secrets
+from collections import OrderedDict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from app.minds import Vote
+from app.wire import Bad, Missing
+from engine.data import Outcome, Request
+
+if TYPE_CHECKING:
+    from app.keeping import Keeping
+
+KEPT, TOKENS = 64, 64
+EMPTY = {"mine": 0, "other": 0, "same": 0}
+
+
+class Blind:
+    """Trials of one studio."""
+
+    def __init__(self, keeping: "Keeping") -> None:
+        self.keeping, self.studio = keeping, keeping.studio
+        self._open: OrderedDict[str, dict[str, Any]] = OrderedDict()
+
+    def begin(self, user: int, adapter: int, prompt: str, seed: int) -> dict[str, Any]:
+        """Write the prompt twice on the same noise, with and without the adapter, sides tossed."""
+        from engine.steering.lora import lora
+
+        row = self.keeping.one(user, adapter)
+        maker = self.studio.maker
+        backbone, tuned = maker.language_model(), self.keeping.load(adapter)
+        request = Request(prompt, n=1, seed=seed, max_tokens=TOKENS, temperature=0.5)
+        with maker.slot(), lora(backbone, [None, tuned], 1.0):
+            texts = backbone.write([request, replace(request)])
+        if not all(t.strip() for t in texts) or texts[0] == texts[1]:
+            raise Bad("both came out alike here; try another sentence")
+        sides = ["plain", "tuned"] if secrets.randbelow(2) else ["tuned", "plain"]
+        shown = texts if sides[0] == "plain" else texts[::-1]
+        trial = secrets.token_urlsafe(12)
+        self._open[trial] = {"adapter": adapter, "sides": sides, "texts": shown, "prompt": prompt,
+                             "profile": row["profile_id"], "user": user}  # fmt: skip
+        while len(self._open) > KEPT:
+            self._open.popitem(last=False)
+        return {"trial": trial, "left": shown[0], "right": shown[1]}
+
+    def end(self, user: int, adapter: int, trial: str, pick: str) -> dict[str, Any]:
+        """Learn from the choice, count it, and say which was which."""
+        row = self.keeping.one(user, adapter)
+        found = self._open.get(trial)
+        if found is None or found["user"] != user or found["adapter"] != adapter:
+            raise Missing("this comparison is over; start another")
+        if pick != "same":
+            self._learn(user, found, 0 if pick == "left" else 1, trial)
+        del self._open[trial]
+        sides = found["sides"]
+        won = {"left": sides[0], "right": sides[1]}.get(pick, "same")
+        key = {"tuned": "mine", "plain": "other"}.get(won, "same")
+        tally = {**EMPTY, **row["card"].get("blind", {})}
+        tally[key] += 1
+        self.studio.store.work.note_adapter(adapter, {"blind": tally})
+        return {"left": sides[0], "right": sides[1], "tally": tally}
+
+    def _learn(self, user: int, found: dict[str, Any], pick: int, trial: str) -> None:
+        studio, profile = self.studio, found["profile"]
+        ids = studio.add_results(user, profile, found["texts"], found["prompt"])
+        if len(set(ids)) < 2:
+            return
+        asked = studio.store.add_question(profile, "text", tuple(ids), "blind")
+        outcome = Outcome(picks=(ids[pick],))
+        studio.minds.answer(Vote(asked, outcome, 1.0, None, "blind", f"blind-{trial}"))

@@ -1,0 +1,177 @@
+"""Carrying an adapter away and in: exports that were loaded again, imports that were checked.
+
+An export lies in exports/ADAPTER/TARGET with proof.json beside it, so that every page shows the
+same after a reload.
+"""
+
+import io
+import json
+import shutil
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.wire import Bad, Missing
+
+if TYPE_CHECKING:
+    from app.keeping import Keeping
+
+MOST = 64 * 1024 * 1024
+PRIVACY = ("vector only", "pseudonymous", "full")
+
+
+class Carrying:
+    """Exports and imports of one studio's adapters."""
+
+    def __init__(self, keeping: "Keeping") -> None:
+        self.keeping, self.studio = keeping, keeping.studio
+        self._one = threading.Lock()
+
+    def targets(self, user: int, adapter: int) -> list[dict[str, Any]]:
+        """Every target that fits a language model, with what is known of it."""
+        from engine.exports import EXPORTS
+
+        self.keeping.one(user, adapter)
+        return [self._target(adapter, name) for name, e in EXPORTS.items() if _fits(e.load())]
+
+    def _target(self, adapter: int, name: str) -> dict[str, Any]:
+        from engine.exports import EXPORTS
+
+        entry = EXPORTS[name]
+        made = self.keeping.exports(adapter) / f"{name}.json"
+        told: dict[str, Any] = {"state": "new", "tick": "", "why": "", "matched": 0, "total": 0}
+        if made.exists():
+            told |= json.loads(made.read_text())
+        usage = entry.load().usage
+        return {"name": name, "label": entry.label, "help": entry.paper, "snippet": usage, **told}
+
+    def export(
+        self, user: int, adapter: int, target: str, privacy: str = "vector only"
+    ) -> Iterator[dict[str, Any]]:
+        """Lines: note*, then done with the target, or error. Runs on when nobody listens."""
+        from engine.exports import EXPORTS
+        from engine.exports.base import Refused, make
+
+        row = self.keeping.one(user, adapter)
+        if target not in EXPORTS:
+            raise Missing(f"there is no target {target!r}; see the list of exports")
+        place = self.keeping.exports(adapter)
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        label = EXPORTS[target].label
+        yield {"type": "note", "text": f"Writing and loading it again: {label}."}
+        with self._one:
+            shutil.rmtree(place / target, ignore_errors=True)
+            (place / f"{target}.json").unlink(missing_ok=True)
+            try:
+                what = self._material(row, privacy)
+                proof = make(EXPORTS[target].load(), what, place / target).json()
+                told = {"state": "made", "privacy": privacy, "slug": what.slug, **proof}
+            except (Refused, Bad) as wrong:
+                told = {"state": "refused", "why": str(wrong)}
+            (place / f"{target}.json").write_text(json.dumps(told))
+        yield {"type": "done", "target": self._target(adapter, target)}
+
+    def _material(self, row: dict[str, Any], privacy: str) -> Any:
+        from engine.exports.base import Facts, Material
+
+        if privacy not in PRIVACY:
+            raise Bad(f"privacy is one of {', '.join(PRIVACY)}")
+        studio, card = self.studio, row["card"]
+        told = card.get("accuracy") or {}
+        agreement = None
+        if told.get("accuracy") is not None:
+            agreement = (told["accuracy"], told["low"], told["high"])
+        facts = Facts(
+            answers=int(card.get("answers", 0)), agreement=agreement,
+            method=str(card.get("objective", "")), privacy=privacy,  # type: ignore[arg-type]
+            profile=row["digest"][:8],
+        )  # fmt: skip
+        return Material(
+            title=row["name"], model=studio.maker.lm_place().resolve(),
+            adapter=self.keeping.load(row["id"]), facts=facts,
+            direction=self._direction(row["profile_id"]),
+            answers=() if privacy == "vector only" else self._answers(row["profile_id"]),
+            gguf=_gguf(studio.maker),
+        )  # fmt: skip
+
+    def _direction(self, profile: int) -> Any:
+        from app.create import _taste, direction
+
+        taste = _taste(self.studio, profile, "text")
+        if not taste.answers:
+            return None
+        return direction(self.studio, self.studio.maker.language_model(), taste)
+
+    def _answers(self, profile: int) -> list[dict[str, Any]]:
+        owner = self.studio.store.profile(profile).user_id
+        body, _, _ = self.studio.export(owner, profile, "answers")
+        return [json.loads(line) for line in body.decode().splitlines()]
+
+    def file(self, user: int, adapter: int, target: str) -> tuple[bytes, str]:
+        """(zip, name) of a finished export."""
+        self.keeping.one(user, adapter)
+        place = self.keeping.exports(adapter) / target
+        if not target.isidentifier() or not place.is_dir():
+            raise Missing("this was not exported yet; press Export first")
+        told = json.loads((place.parent / f"{target}.json").read_text())
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as packed:
+            for path in sorted(p for p in place.rglob("*") if p.is_file()):
+                packed.write(path, f"{told['slug']}/{path.relative_to(place)}")
+        return out.getvalue(), f"{told['slug']}-{target}.zip"
+
+    # in
+
+    def bring(self, user: int, profile: int, data: bytes) -> dict[str, Any]:
+        """An adapter from elsewhere, through every check; nothing is kept unless all hold."""
+        from engine.adapter_check import BadAdapter, read_adapter
+
+        from engine.adapter import Base
+
+        self.studio.profile(user, profile)
+        if len(data) > MOST:
+            raise Bad("the file is larger than 64 MB; an adapter of one person is smaller")
+        from app.keeping import base_of
+
+        backbone = self.studio.maker.language_model()
+        base = Base(**{**base_of(self.studio.maker.lm_place()), "name": backbone.name})
+        try:
+            made = read_adapter(data, base, shapes(backbone.model))
+        except BadAdapter as wrong:
+            raise Bad(str(wrong)) from None
+        name = str(made.card.get("name", "")) or "Brought in"
+        number = self.keeping.put(profile, None, made, name)
+        return self.keeping.shown(self.keeping.one(user, number))
+
+    def pack(self, user: int, adapter: int) -> tuple[bytes, str]:
+        """For another studio: the adapter with its hashes."""
+        from engine.adapter_check import pack_adapter
+
+        self.keeping.one(user, adapter)
+        return pack_adapter(self.keeping.load(adapter)), f"penchant-adapter-{adapter}.zip"
+
+
+def shapes(model: Any) -> dict[str, tuple[int, int]]:
+    """(outputs, inputs) of every layer an adapter may change."""
+    from engine.lora import targets
+
+    return {k: (v.out_features, v.in_features) for k, v in targets(model).items()}
+
+
+def _fits(export: Any) -> bool:
+    """Targets of pictures wait for the picture model."""
+    return not {"preview", "pipeline"} & set(export.needs)
+
+
+def _gguf(maker: Any) -> Path | None:
+    """The base as llama.cpp reads it: the packed file the shipped model was made from."""
+    if maker.lm:
+        return None
+    from engine.starter.convert_lm import source
+
+    try:
+        return source()
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,58 @@
+"""Tuned: a person's trained adapter on the frozen model for the length of a with block.
+
+Each row of the batch may carry its own adapter or none; all share one pass of the base model
+(engine/lora.py). Hu et al. 2021, arXiv 2106.09685. Strength scales the addition; 0 attaches nothing
+and is bit-equal to the base. Does not merge anything into the model.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from engine.adapter import Adapter
+from engine.data import WrongSpace
+from engine.lora import Lora
+
+
+@contextmanager
+def lora(
+    backbone: Any, adapters: Adapter | Sequence[Adapter | None], strength: float
+) -> Iterator[Any]:
+    """One adapter for all rows, or one (or None) per row of the batch."""
+    rows = [adapters] if isinstance(adapters, Adapter) else list(adapters)
+    distinct: list[Adapter] = []
+    for row in rows:
+        if row is not None and not any(row is d for d in distinct):
+            distinct.append(row)
+    for each in distinct:
+        fitting(each, backbone)
+    if not (strength and distinct):
+        yield backbone
+        return
+    index = None
+    if not isinstance(adapters, Adapter):
+        numbers = [next((i for i, d in enumerate(distinct) if d is r), -1) for r in rows]
+        index = torch.tensor(numbers, device=backbone.device)
+    with stack(backbone, distinct).on(backbone.model, strength, index):
+        yield backbone
+
+
+def fitting(adapter: Adapter, backbone: Any) -> None:
+    """WrongSpace unless the adapter was trained on these very weights."""
+    if adapter.base.name != backbone.name:
+        raise WrongSpace(
+            f"this adapter was tuned on {adapter.base.name}, the model is {backbone.name}; start "
+            "the studio with that model, or tune a new one"
+        )
+
+
+def stack(backbone: Any, adapters: Sequence[Adapter]) -> Lora:
+    """All of them side by side; smaller ranks are filled up with zeros."""
+    made = Lora.blank(
+        backbone.model, max(a.rank for a in adapters), len(adapters), adapters[0].targets
+    )
+    for i, adapter in enumerate(adapters):
+        made.put({k: torch.from_numpy(v) for k, v in adapter.weights.items()}, i)
+    return made
