@@ -33,6 +33,8 @@ class Settings:
     micro: int = 4
     rate: float = 1e-3
     warmup: int = 5
+    floor: float = 0.1
+    order: str = "shuffled"
     rank: int = RANK
     seed: int = 0
     clip: float = 1.0
@@ -137,7 +139,7 @@ class Training:
         for person in range(self.lora.people):
             self._clip(person)
         for group in self.optimizer.param_groups:
-            group["lr"] = settings.rate * schedule(self.step, settings.warmup, settings.steps)
+            group["lr"] = settings.rate * schedule(self.step, settings)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.step += 1
@@ -146,6 +148,8 @@ class Training:
     def _order(self, who: Person) -> list[int]:
         """Groups of this step: each epoch its own seeded order, every group once."""
         n, batch = len(who.learn), self.settings.batch
+        if self.settings.order == "given":
+            return [who.learn[k % n] for k in range(self.step * batch, (self.step + 1) * batch)]
         found = []
         for k in range(self.step * batch, (self.step + 1) * batch):
             rng = np.random.default_rng([self.settings.seed, k // n])
@@ -294,12 +298,12 @@ def gathered(rows: Sequence[Row], known: Callable[[Row], bool]) -> list[Row]:
     return sorted(made, key=len)
 
 
-def schedule(step: int, warmup: int, steps: int) -> float:
-    """Share of the full rate: linear up, then a cosine down to a tenth."""
-    if step < warmup:
-        return (step + 1) / warmup
-    done = (step - warmup) / max(1, steps - warmup)
-    return 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * done))
+def schedule(step: int, settings: Settings) -> float:
+    """Share of the full rate: linear up, then a cosine down to `floor`."""
+    if step < settings.warmup:
+        return (step + 1) / settings.warmup
+    done = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
+    return settings.floor + (1 - settings.floor) * 0.5 * (1 + math.cos(math.pi * done))
 
 
 def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[int], list[int]]:

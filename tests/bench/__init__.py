@@ -18,6 +18,7 @@ BENCHES = {
     "update": "tests.bench.update:run",
     "start": "tests.bench.start:run",
     "kills": "tests.bench.kills:run",
+    "train": "tests.bench.train:run",
     "results": "tests.bench.results:run",
 }
 ROOT = Path(__file__).resolve().parent.parent.parent

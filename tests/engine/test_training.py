@@ -157,7 +157,7 @@ def test_held_out_prompts_are_not_learnt_from_by_way_of_the_belief() -> None:
 
 
 def test_the_rate_rises_and_falls() -> None:
-    rates = [schedule(s, 2, 10) for s in range(10)]
+    rates = [schedule(s, Settings(warmup=2, steps=10)) for s in range(10)]
     assert rates[:3] == [0.5, 1.0, 1.0] and rates[-1] < 0.2 and rates[3:] == sorted(rates[3:])[::-1]
 
 
