@@ -31,17 +31,22 @@ def in_words(direction: Mapping[str, float]) -> str:
 
 
 def best(examples: Sequence[Example], settings: Settings) -> list[Example]:
-    """The best text of each group alone, after the direction in words."""
-    made = []
-    for e in examples:
-        k = max(range(len(e.texts)), key=lambda i: e.labels[i])
-        system = "\n".join(filter(None, (e.system, settings.direction)))
-        prompts = e.prompts[k : k + 1]
-        one = replace(
-            e, texts=(e.texts[k],), labels=(e.labels[k],), system=system, prompts=prompts
-        )  # fmt: skip
-        made.append(one)
-    return made
+    """The best text of each group, after the direction in words. The least liked one stays beside
+    it where there is one, to be measured against and never learnt from.
+    """
+    return [_ends(e, settings.direction) for e in examples]
+
+
+def _ends(e: Example, direction: str) -> Example:
+    order = sorted(range(len(e.texts)), key=lambda i: -e.labels[i])
+    kept = list(dict.fromkeys((order[0], order[-1])))
+    return replace(
+        e,
+        texts=tuple(e.texts[k] for k in kept),
+        labels=tuple(e.labels[k] for k in kept),
+        system="\n".join(filter(None, (e.system, direction))),
+        prompts=tuple(e.prompts[k] for k in kept) if e.prompts else (),
+    )
 
 
 def loss(batch: Batch, _: Settings) -> tuple[Tensor, dict[str, Tensor]]:

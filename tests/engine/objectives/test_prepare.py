@@ -100,8 +100,10 @@ def test_fspo_shows_only_comparisons_of_one_prompt() -> None:
 def test_best_of_n_keeps_the_best_text_and_says_the_direction() -> None:
     group = Example("p", ("a", "b", "c"), labels=(0.2, 0.9, 0.1), prompts=("x", "y", "z"))
     (kept,) = prepared("best_of_n", [group], direction="warm and short")
-    assert (kept.texts, kept.labels, kept.prompts) == (("b",), (0.9,), ("y",))
+    assert (kept.texts, kept.labels, kept.prompts) == (("b", "c"), (0.9, 0.1), ("y", "z"))
     assert kept.system == "warm and short"
+    (alone,) = prepared("best_of_n", [Example("p", ("a",), labels=(1.0,))])
+    assert alone.texts == ("a",)
     assert prepared("best_of_n", PAIRS[:1])[0].system == ""
 
 
