@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ENOUGH = 8
 PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {"label": "Quick", "steps": 24, "batch": 4, "micro": 4, "check_every": 8},
+    "quick": {"label": "Quick", "steps": 24, "batch": 4, "micro": 4, "check_every": 12},
     "good": {"label": "Good", "steps": 60, "batch": 4, "micro": 4, "check_every": 15},
     "best": {"label": "Best", "steps": 120, "batch": 6, "micro": 6, "check_every": 20},
 }

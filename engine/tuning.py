@@ -16,7 +16,7 @@ from engine.data import Progress, Request
 from engine.objectives.base import Example
 from engine.reference import DiskCache
 
-PROBES, PAIRS, TOKENS = 6, 8, 48
+PROBES, PAIRS, HELD, TOKENS = 3, 4, 12, 48
 
 
 class Tuning:
@@ -113,15 +113,23 @@ class Tuning:
         found: dict[str, Any] = {"agreement": None}
         with torch.no_grad():
             if who.held:
-                batches = [training.measure([(0, g)]) for g in who.held]
-                right = [float(b.delta[0, 0] > b.delta[0, 1]) for b in batches]
+                held = self._deltas(who.held[:HELD])
+                right = [float(d[0] > d[1]) for d in held]
                 found |= {"agreement": sum(right) / len(right), "held": len(right)}
-            seen = [training.measure([(0, g)]).delta[0] for g in who.learn[:PAIRS]]
+            seen = self._deltas(who.learn[:PAIRS])
             found["degradation"] = sum(float(d[0]) for d in seen) / len(seen)
-            found["drop"] = sum(float(d[-1]) for d in seen) / len(seen)
-            found["train_accuracy"] = sum(float(d[0] > d[-1]) for d in seen) / len(seen)
+            found["drop"] = sum(float(d[1]) for d in seen) / len(seen)
+            found["train_accuracy"] = sum(float(d[0] > d[1]) for d in seen) / len(seen)
             found["kl"] = self.distance()
         return found
+
+    def _deltas(self, groups: list[int]) -> list[Any]:
+        """Log-ratios to the base of best and next of each group; few passes, as in training."""
+        size, made = self.training.micro, []
+        for start in range(0, len(groups), size):
+            part = [(0, g) for g in groups[start : start + size]]
+            made += list(self.training.measure(part).delta[:, :2])
+        return made
 
     def distance(self) -> float:
         """Mean KL(tuned || base) in nats a token on texts that were not chosen for training."""

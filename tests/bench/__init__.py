@@ -19,6 +19,7 @@ BENCHES = {
     "start": "tests.bench.start:run",
     "kills": "tests.bench.kills:run",
     "train": "tests.bench.train:run",
+    "tuned": "tests.bench.tuned:run",
     "results": "tests.bench.results:run",
 }
 ROOT = Path(__file__).resolve().parent.parent.parent
