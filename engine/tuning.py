@@ -109,7 +109,7 @@ class Tuning:
         """Held-out agreement, drift of chosen and rejected, distance from the base per token."""
         import torch
 
-        training, who = self.training, self.training.people[0]
+        who = self.training.people[0]
         found: dict[str, Any] = {"agreement": None}
         with torch.no_grad():
             if who.held:

@@ -13,8 +13,9 @@ import numpy as np
 
 HEDGES = frozenset("perhaps maybe rather quite somewhat might possibly seems seem probably suppose "
                    "almost".split())  # fmt: skip
-STIFF = frozenset("shall whom therefore kindly regarding however furthermore pleased would upon "
-                  "which arrangements hereby request should appreciate grateful".split())  # fmt: skip
+STIFF = frozenset("shall whom therefore kindly regarding however furthermore pleased would "
+                  "upon which arrangements hereby request should appreciate "
+                  "grateful".split())  # fmt: skip
 SOFT = frozenset("love dear warm hug gentle kind heart glad hope lovely sweet care dearest "
                  "tender".split())  # fmt: skip
 NEAR = frozenset("i you me your my we us our".split())
