@@ -20,6 +20,7 @@ BENCHES = {
     "kills": "tests.bench.kills:run",
     "train": "tests.bench.train:run",
     "tuned": "tests.bench.tuned:run",
+    "jobkills": "tests.bench.jobkills:run",
     "results": "tests.bench.results:run",
 }
 ROOT = Path(__file__).resolve().parent.parent.parent
