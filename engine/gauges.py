@@ -104,6 +104,7 @@ def dispersion(a: Any, b: Any) -> float:
     return float(np.logaddexp.reduce(floats(a)) - np.logaddexp.reduce(floats(b)))
 
 
+# Nats a text. SmolLM2-135M on 48 pairs: dpo -5.1 and -128 after 40 steps, rpo +61 and -22 after 30.
 FADED, DROPPED = -5.0, -10.0
 
 
@@ -135,7 +136,7 @@ def freshness(texts: Sequence[str], before: Sequence[str]) -> float:
 # The verdict
 
 STALE, REPEATING = 0.8, 0.5  # distinct-2 against the base model: twice below the first, or once
-DRIFTED = 1.0  # nats a token from the base model
+DRIFTED = 1.0  # nats a token from the base model; the same two runs were at 0.87 and 0.41
 WORSE = 3  # checks in a row that predict clearly worse than the best one
 CLEARLY = 0.05
 UNFIT, SURE = 0.65, 3  # this much of its own answers after this many checks: they contradict
