@@ -17,8 +17,9 @@ from pydantic import Field
 from app.accounts import COOKIE, LASTS, Accounts, LoginRefused
 from app.api_keep import keep_routes
 from app.doors import MOST_WAITING, WAITING, Form, Id, Key, Medium, Strict, User, streamed
+from app.making import Unavailable
 from app.studio import Studio
-from app.wire import Bad, Missing
+from app.wire import Bad, Missing, WrongSpace
 from profiles.errors import Conflict, Unwritable
 
 POLL, HEARTBEAT = 0.4, 15.0
@@ -283,4 +284,11 @@ def handlers() -> dict[Any, Callable[..., Any]]:
 
         return handle
 
-    return {Missing: reply(404), Bad: reply(422), Conflict: reply(409), Unwritable: reply(507)}
+    return {
+        Missing: reply(404),
+        Bad: reply(422),
+        Conflict: reply(409),
+        WrongSpace: reply(409),
+        Unavailable: reply(503),
+        Unwritable: reply(507),
+    }

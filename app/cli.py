@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app import flags
+from app import cli_keep, flags
 
 if TYPE_CHECKING:
     from app.studio import Studio
@@ -106,6 +106,7 @@ def free_port(host: str, port: int, given: bool) -> int:
 
 def verb(given: Any, options: flags.Options) -> int:
     """Open the data folder, do one thing, print it."""
+    from app.making import Unavailable
     from app.studio import Studio
     from app.wire import Bad, Full, Missing
     from profiles.errors import Busy, Conflict, Damaged, TooNew
@@ -118,7 +119,7 @@ def verb(given: Any, options: flags.Options) -> int:
     except OSError as wrong:
         where = f": {wrong.filename}" if wrong.filename else ""
         return fail(f"{wrong.strerror or wrong}{where}", given.json)
-    except (Bad, Full, Missing, Busy, Conflict, Damaged, TooNew) as wrong:
+    except (Bad, Full, Missing, Unavailable, Busy, Conflict, Damaged, TooNew) as wrong:
         return fail(str(wrong), given.json)
     print(json.dumps(out) if given.json else json.dumps(out, indent=2, ensure_ascii=False))
     return 0
@@ -186,6 +187,12 @@ ACTIONS: dict[str, Callable[["Studio", int, Any], Any]] = {
     "restore": lambda studio, user, g: studio.restore(user, g.profile, g.version),
     "delete": lambda studio, user, g: studio.delete_profile(user, g.profile),
     "backup": lambda studio, _user, _given: {"backup": studio.backup()},
+    "tune": cli_keep.tune,
+    "jobs": cli_keep.jobs,
+    "job": cli_keep.job,
+    "adapters": cli_keep.adapters,
+    "adapter-export": cli_keep.export,
+    "adapter-import": cli_keep.bring,
 }
 
 

@@ -50,7 +50,15 @@ VERBS: dict[str, tuple[str, Words]] = {
     "restore": ("go back to a version", (*ONE, ("version", int, None))),
     "delete": ("delete a profile and all it holds", ONE),
     "backup": ("copy the database safely", ()),
-}
+    "tune": ("train a small model on your answers", (*ONE, ("preset", str, "?"))),
+    "jobs": ("what is being tuned, and was", ONE),
+    "job": ("one of them; or pause, resume, stop, discard it",
+            (("job", int, None), ("wish", str, "?"))),
+    "adapters": ("what was tuned", ONE),
+    "adapter-export": ("take one home for another tool",
+                       (("adapter", int, None), ("target", str, None), ("file", Path, None))),
+    "adapter-import": ("bring one in", (*ONE, ("file", Path, None))),
+}  # fmt: skip
 
 
 class Wrong(Exception):
@@ -147,10 +155,27 @@ def _verb(p: argparse.ArgumentParser, verb: str, words: Words) -> None:
         p.add_argument("--strength", type=float, default=1.0, help="0 is the plain model, 1 is you")
         p.add_argument("--seed", type=int, default=0)
         p.add_argument("-n", type=int, default=4, help="how many")
-        p.add_argument("--depth", choices=("instant", "steered"))
+        p.add_argument("--depth", choices=("instant", "steered", "tuned"))
+    if verb == "tune":
+        _tuning(p)
+    if verb == "adapter-export":
+        p.add_argument("--privacy", choices=("vector only", "pseudonymous", "full"),
+                       default="vector only", help="what may be told")  # fmt: skip
     if verb == "export":
         p.add_argument("--what", choices=("bundle", "answers"), default="bundle")
         p.add_argument("--format", choices=("jsonl", "csv"), default="jsonl", help="of answers")
+
+
+def _tuning(p: argparse.ArgumentParser) -> None:
+    p.set_defaults(preset="quick")
+    p.add_argument("--name", help="what to call it")
+    p.add_argument("--objective", metavar="METHOD", help="default rpo; the Keep page lists them")
+    p.add_argument("--set", action="append", metavar="NAME=NUMBER", help="a setting of the method")
+    p.add_argument("--steps", type=int)
+    p.add_argument("--batch", type=int, help="groups a step")
+    p.add_argument("--rate", type=float)
+    p.add_argument("--rank", type=int)
+    p.add_argument("--seed", type=int)
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from engine.data import Candidate, Question
+from engine.data import WrongSpace as WrongSpace
 
 
 class Missing(LookupError):
