@@ -115,7 +115,10 @@ def parser() -> argparse.ArgumentParser:
     test = command("test", "run every check, the browser journey included")
     test.add_argument("rest", nargs="*", metavar="...", help="run pytest alone, with these words")
     bench = command("bench", "measure one thing")
-    bench.add_argument("name", metavar="NAME", help="taste, steer, results, update, start, kills")
+    bench.add_argument(
+        "name", metavar="NAME",
+        help="taste, steer, results, tuned, train, serve, update, start, kills, jobkills",
+    )  # fmt: skip
     bench.add_argument("--json", action="store_true", help="one JSON object as the last line")
     bench.add_argument("--data", metavar="DIR", help="where the data of real people lies")
     bench.add_argument("--seed", type=int, default=0)

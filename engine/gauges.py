@@ -129,6 +129,8 @@ def length_ratio(texts: Sequence[str], before: Sequence[str]) -> float:
 
 def freshness(texts: Sequence[str], before: Sequence[str]) -> float:
     """Mean share of different word pairs against that of the texts before: falls in repetition."""
+    from engine.coherence import distinct2  # not at the top: it brings the steering, and torch
+
     mine, theirs = (float(np.mean([distinct2(t) for t in group])) for group in (texts, before))
     return mine / max(theirs, 1e-9)
 

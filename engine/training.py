@@ -92,16 +92,19 @@ class Training:
             self.model.train()
 
     def _person(self, examples: Sequence[Example]) -> Person:
-        prepared = self.objective.prepare(list(examples), self.knobs)
+        learn, held = split(examples, self.settings.held_out, self.settings.seed)
+        # The data rule sees only what is learnt: it may show one comparison beside another.
+        prepared = self.objective.prepare([examples[i] for i in learn], self.knobs)
         if not prepared:
             raise ValueError(
                 "there is nothing to learn from: no answer prefers one text to another"
             )
         if self.objective.rationales and not any(e.rationale for e in prepared):
             raise ValueError("this objective learns from reasons, and no answer has one")
-        rows = [self.backbone.row(e) for e in prepared]
-        learn, held = split(prepared, self.settings.held_out, self.settings.seed)
-        return Person(prepared, rows, learn, held)
+        every = [*prepared, *(examples[i] for i in held)]
+        rows = [self.backbone.row(e) for e in every]
+        first = len(prepared)
+        return Person(every, rows, list(range(first)), list(range(first, len(every))))
 
     # running
 
@@ -164,32 +167,36 @@ class Training:
             metrics["train_accuracy"] = (batch.delta[:, 0] > batch.delta[:, 1]).float().mean()
         return losses, {name: value.detach() for name, value in metrics.items()}
 
-    def measure(self, part: Sequence[tuple[int, int]], strength: float = 1.0) -> Batch:
-        """The Batch of (person, group) numbers under the adapters as they stand."""
+    def measure(self, part: Sequence[tuple[int, int]], against: bool | None = None) -> Batch:
+        """The Batch of (person, group) numbers under the adapters as they stand.
+
+        `against`: with reference values also where the objective itself needs none.
+        """
         rows = [self.people[p].rows[g] for p, g in part]
         examples = [self.people[p].examples[g] for p, g in part]
-        a, n = self._under(rows, [p for p, _ in part], strength)
-        b = self.reference(rows, a.shape[1]) if self.objective.reference else torch.zeros_like(a)
-        why, why_n = self._reasons(examples, [p for p, _ in part], strength)
+        a, n = self._under(rows, [p for p, _ in part])
+        wanted = self.objective.reference if against is None else against
+        b = self.reference(rows, a.shape[1]) if wanted else torch.zeros_like(a)
+        why, why_n = self._reasons(examples, [p for p, _ in part])
         labels = torch.zeros_like(a)
         for i, example in enumerate(examples):
             labels[i, : len(example.labels)] = torch.tensor(example.labels)
         strengths = torch.tensor([e.strength for e in examples], device=a.device)
         return Batch(a, b, n.clamp(min=1), labels, n > 0, strengths, why, why_n)
 
-    def _under(self, rows: Sequence[Row], who: Sequence[int], strength: float) -> Any:
+    def _under(self, rows: Sequence[Row], who: Sequence[int]) -> Any:
         packed = pack(rows, self.backbone.device)
         index = None if self.lora.people == 1 else torch.tensor(who, device=self.backbone.device)
-        with self.lora.on(self.model, strength, index):
+        with self.lora.on(self.model, 1.0, index):
             return logps(self.model, packed)
 
-    def _reasons(self, examples: Sequence[Example], who: Sequence[int], strength: float) -> Any:
+    def _reasons(self, examples: Sequence[Example], who: Sequence[int]) -> Any:
         zeros = torch.zeros(len(examples), device=self.backbone.device)
         with_reason = [i for i, e in enumerate(examples) if e.rationale]
         if not (self.objective.rationales and with_reason):
             return zeros, zeros
         rows = [self.backbone.reason(examples[i]) for i in with_reason]
-        a, n = self._under(rows, [who[i] for i in with_reason], strength)
+        a, n = self._under(rows, [who[i] for i in with_reason])
         place = torch.tensor(with_reason, device=zeros.device)
         return zeros.index_add(0, place, a[:, 0]), zeros.index_add(0, place, n[:, 0])
 

@@ -128,7 +128,7 @@ class Tuning:
         size, made = self.training.micro, []
         for start in range(0, len(groups), size):
             part = [(0, g) for g in groups[start : start + size]]
-            made += list(self.training.measure(part).delta[:, :2])
+            made += list(self.training.measure(part, against=True).delta[:, :2])
         return made
 
     def distance(self) -> float:

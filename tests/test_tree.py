@@ -19,6 +19,8 @@ BANNED = {"utils.py", "helpers.py", "common.py", "misc.py"}
 TOP = {"app", "engine", "profiles", "tests", "docs", ".ci", "launch.py", "requirements.txt",
        "requirements-models.txt", "README.md", "LICENSE", "CHANGELOG.md", "pyproject.toml",
        ".gitignore"}  # fmt: skip
+# Loaded by a training or the first generation, never at start-up (a test below sees to that).
+LATE = {"engine/lora.py", "engine/packing.py", "engine/training.py"}
 LONGEST = 400
 MEGABYTES = 45
 
@@ -137,6 +139,10 @@ def test_every_table_line_leads_somewhere() -> None:
                 file = ROOT / (name.replace(".", "/") + ".py")
                 defined = {n.name for n in ast.walk(ast.parse(file.read_text()))
                            if isinstance(n, ast.ClassDef | ast.FunctionDef)}  # fmt: skip
+                # An objective or an export is a value: NAME = Objective(...).
+                defined |= {t.id for n in ast.parse(file.read_text()).body
+                            if isinstance(n, ast.Assign) for t in n.targets
+                            if isinstance(t, ast.Name)}  # fmt: skip
                 assert thing in defined, entry
 
 
@@ -164,7 +170,9 @@ def test_heavy_libraries_are_imported_by_plug_ins_alone() -> None:
     """At the top of a file, or inside a function outside a plug-in folder: never at start-up."""
     for path in sources():
         parts = path.relative_to(ROOT).parts
-        if parts[0] not in OURS or (parts[0] == "engine" and len(parts) == 3):
+        if parts[0] not in OURS or (parts[0] == "engine" and len(parts) >= 3):
+            continue
+        if "/".join(parts) in LATE:
             continue
         if (
             parts[:2] == ("app", "page.py")
