@@ -23,6 +23,7 @@ export class Create {
     this.node = h("section", { class: "page create", "aria-label": "Create" }, this.form, this.status, this.results, this.kept.node);
     document.addEventListener("keydown", (event) => this.#keys(event));
     on("make", () => this.run());
+    on("try", () => ((this.depth.value = "tuned"), this.run()));
     on("medium", () => this.#medium());
     on("profile", () => this.#empty());
     on("progress", () => this.#hint());
@@ -37,7 +38,7 @@ export class Create {
     this.stop = button("Stop", () => this.abort(), { key: "Esc", hidden: true });
     this.seed = h("input", { class: "field short", type: "number", min: 0, max: 2147483647, value: 1, id: "seed" });
     this.depth = h("select", { class: "field short", id: "depth" },
-      [["", "the deepest that is ready"], ["instant", "instant: choose among drafts"], ["steered", "steered: bend the model"]].map(([value, text]) => h("option", { value, text })));
+      [["", "the deepest that is ready"], ["instant", "instant: choose among drafts"], ["steered", "steered: bend the model"], ["tuned", "tuned: the model that learned from you"]].map(([value, text]) => h("option", { value, text })));
     this.form = h("form", { class: "ask", on: { submit: (event) => (event.preventDefault(), this.run()) } },
       h("div", { class: "topline" }, h("h1", { text: "Make something" }), mediumSwitch()), this.prompt,
       h("div", { class: "ask-row" },

@@ -2,13 +2,15 @@
 
 import { askName, dialog, toast } from "./dialogs.js";
 import { button, clear, h, icon } from "./dom.js";
+import { lasting, share } from "./job.js";
 import { LEVELS, accuracyWords } from "./liking.js";
 import { HERE, create, on, rename, state, use } from "./state.js";
 import { toggleSettings } from "./settings.js";
+import { go } from "./tabs.js";
 
 export function header(offline) {
   return h("div", { class: "bar", role: "banner" }, profileMenu(), meter(), h("span", { class: "gap" }),
-    makingChip(), deviceChip(), lockChip(offline), gear());
+    jobChip(), makingChip(), deviceChip(), lockChip(offline), gear());
 }
 
 function profileMenu() {
@@ -96,6 +98,21 @@ function meter() {
   for (const what of ["profile", "medium", "progress"]) on(what, paint);
   paint();
   return node;
+}
+
+/** The tuning that is on, wherever one looks; opens Keep. */
+function jobChip() {
+  const chip = h("button", { type: "button", class: "chip tuning", hidden: true, on: { click: () => go("keep") } });
+  on("job", (job) => {
+    chip.hidden = !job;
+    if (!job) return;
+    const going = job.state === "running" || job.state === "queued";
+    const far = job.total && job.message !== "reading your answers" ? ` ${Math.round(100 * share(job))} %` : "";
+    chip.textContent = going ? `tuning${far}` : `tuning ${job.state}`;
+    chip.title = [job.name, lasting(job.eta)].filter(Boolean).join(": ");
+    chip.classList.toggle("bad", job.state === "failed" || job.state === "interrupted");
+  });
+  return chip;
 }
 
 function makingChip() {

@@ -1,30 +1,34 @@
-// Keep: earlier versions, files out and in, own things, tuning to come, and delete with proof.
+// Keep: tuning and what came of it, earlier versions, files out and in, own things, delete.
 
+import { adapterBox } from "./adapters.js";
 import { get, post, upload, url } from "./api.js";
 import { confirm, toast } from "./dialogs.js";
 import { button, clear, h, icon, onShow, plural } from "./dom.js";
-import { removal } from "./remove.js";
+import { jobBox } from "./job.js";
 import { own } from "./own.js";
+import { removal } from "./remove.js";
 import { on, refresh, state, tell } from "./state.js";
 import { go } from "./tabs.js";
-
-const TUNING = 30;
+import { tuneBox } from "./tune.js";
 
 export function keepPage() {
   const body = h("div", { class: "keep-body" });
   const node = h("section", { class: "page keep", "aria-label": "Keep" }, h("div", { class: "topline" }, h("h1", { text: "Keep it, carry it, take it back" })), body);
   const versions = versionList();
-  const tuning = tuningHalf();
+  const tuning = tuneBox();
+  const adapters = adapterBox();
+  const job = jobBox();
   const paint = () => {
     if (!state.profile) return clear(body, empty());
-    clear(body, h("div", { class: "two" }, h("div", { class: "stack" }, carry(), versions.node), h("div", { class: "stack" }, own(), tuning.node, removal())));
+    clear(body, h("div", { class: "stack" }, job, tuning.node, adapters.node), h("div", { class: "two" }, h("div", { class: "stack" }, carry(), versions.node), h("div", { class: "stack" }, own(), removal())));
     versions.paint();
     tuning.paint();
+    adapters.paint();
   };
   on("profile", paint);
   on("named", paint);
-  for (const what of ["medium", "progress"]) on(what, () => (versions.paint(), tuning.paint()));
-  onShow(node, () => (versions.paint(), tuning.paint()));
+  for (const what of ["medium", "progress"]) on(what, () => versions.paint());
+  onShow(node, () => (versions.paint(), tuning.paint(), adapters.paint()));
   paint();
   return node;
 }
@@ -105,16 +109,4 @@ async function restore(row, number) {
   } catch (wrong) {
     toast(wrong.message, null, { bad: true });
   }
-}
-
-function tuningHalf() {
-  const count = h("p");
-  const node = h("section", { class: "box" }, h("h2", { text: "Tune a model" }),
-    h("p", { text: "Not here yet. Tuning will train a small add-on for a model from your answers: minutes of work that runs on its own, can be paused, and ends in files that other programs load." }),
-    count, h("p", { class: "note", text: "Until then Create bends its results to your taste without training: by choosing among drafts, and by steering the model while it writes." }));
-  const paint = () => {
-    const have = state.progress[state.medium]?.answers ?? state.profile?.answers?.[state.medium] ?? 0;
-    count.textContent = have >= TUNING ? `It will want about ${TUNING} answers. You have ${have}: ready when it comes.` : `It will want about ${TUNING} answers. You have ${have}.`;
-  };
-  return { node, paint };
 }

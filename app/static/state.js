@@ -14,6 +14,7 @@ export const state = {
   chosen: false,
   progress: { picture: null, text: null },
   making: false,
+  job: null,
   system: null,
   online: true,
 };
@@ -42,6 +43,7 @@ async function learnSystem() {
 export function use(profile) {
   state.profile = profile;
   state.progress = { picture: null, text: null };
+  state.job = null;
   state.chosen ||= profile.answers.picture + profile.answers.text > 0 || recall(SAVED.medium) !== null;
   keep(SAVED.profile, profile.id);
   paint(profile.colour);
@@ -129,6 +131,10 @@ function listen(id) {
 
 function hear(told) {
   for (const medium of Object.keys(MEDIA)) setProgress(medium, told[medium]);
+  if (JSON.stringify(told.job ?? null) !== JSON.stringify(state.job)) {
+    state.job = told.job ?? null;
+    tell("job", state.job);
+  }
   if (Boolean(told.making) !== state.making) {
     state.making = Boolean(told.making);
     tell("making", told.making);

@@ -1,0 +1,113 @@
+// What was tuned: try it, compare it blind, carry it away, bring one in, let it go.
+
+import { get, patch, remove, stream, upload, url } from "./api.js";
+import { askName, confirm, dialog, toast } from "./dialogs.js";
+import { button, clear, h, icon, percent, plural } from "./dom.js";
+import { blind, tallyWords } from "./blind.js";
+import { on, setMedium, state, tell } from "./state.js";
+import { go } from "./tabs.js";
+import { copyable } from "./tune.js";
+
+export function adapterBox() {
+  const list = h("div", { class: "stack" });
+  const node = h("section", { class: "box adapters" }, h("div", { class: "topline" }, h("h2", { text: "Tuned for you" }), bringIn(() => paint())), list);
+  const paint = async () => {
+    if (!state.profile) return;
+    try {
+      const { adapters } = await get(`profiles/${state.profile.id}/adapters`);
+      clear(list, adapters.length ? adapters.map((row) => one(row, paint)) : h("p", { class: "note", text: "Nothing yet. What you tune is kept here: try it, compare it blind, take it to other programs." }));
+    } catch (wrong) {
+      clear(list, h("p", { class: "bad", text: wrong.message }));
+    }
+  };
+  for (const what of ["profile", "tuned"]) on(what, paint);
+  return { node, paint };
+}
+
+function one(row, paint) {
+  const act = (work) => work.then(paint, (wrong) => toast(wrong.message, null, { bad: true }));
+  const rename = async () => {
+    const name = await askName("Rename", row.name, "Rename");
+    if (name) act(patch(`adapters/${row.id}`, { name }));
+  };
+  const drop = async () => (await confirm(`Delete "${row.name}"?`, ["The tuned numbers and its exports are deleted. Your answers stay, and you can tune again."], "Delete")) && act(remove(`adapters/${row.id}`));
+  const used = h("input", { type: "checkbox", id: `used-${row.id}`, checked: row.chosen, on: { change: () => act(patch(`adapters/${row.id}`, { chosen: used.checked })) } });
+  const attempt = () => (setMedium("text"), go("create"), tell("try", row));
+  return h("article", { class: "adapter" },
+    h("div", { class: "topline" }, h("h3", { text: row.name }), h("label", { class: "use", for: used.id }, used, " used in Create")),
+    h("p", { class: "note", text: facts(row) }),
+    row.fits ? null : h("p", { class: "bad", text: `Tuned on another model (${row.base}); start the studio with that one to use it.` }),
+    h("div", { class: "row" }, button("Try it", attempt, { kind: "primary", "aria-disabled": String(!row.fits) }), button("Compare blind", () => row.fits && blind(row).then(paint)),
+      button("Take it away...", () => away(row)), button("Rename", rename, { kind: "quiet" }), button("Delete", drop, { kind: "quiet" })));
+}
+
+function facts(row) {
+  const { card } = row;
+  const seen = card.measured?.agreement;
+  return [new Date(1000 * row.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }),
+    card.answers ? `from ${plural(card.answers, "answer")}` : "brought in", card.steps ? plural(card.steps, "step") : "",
+    seen === undefined || seen === null ? "" : `guesses ${percent(seen)} of ${plural(card.measured.held ?? 0, "answer")} it was not shown`,
+    card.verdict, tallyWords(card.blind)].filter(Boolean).join(" · ");
+}
+
+function bringIn(done) {
+  const file = h("input", { type: "file", accept: ".zip,application/zip", hidden: true, "aria-label": "Adapter file" });
+  const opener = button("Bring one in...", () => state.profile && file.click());
+  file.addEventListener("change", async () => {
+    if (!file.files[0]) return;
+    opener.disabled = true;
+    try {
+      const made = await upload(`profiles/${state.profile.id}/adapters/import`, file.files[0]);
+      toast(`${made.name} is here.`);
+      done();
+    } catch (wrong) {
+      toast(wrong.message, null, { bad: true });
+    }
+    file.value = "";
+    opener.disabled = false;
+  });
+  return h("span", {}, file, opener);
+}
+
+/** Every target with its tick; each is loaded again by its own tool before it is offered. */
+function away(row) {
+  return dialog(`Take "${row.name}" away`, () => {
+    const list = h("div", { class: "stack" }, h("p", { text: "Looking." }));
+    const own = h("section", { class: "target" }, h("div", { class: "topline" }, h("h3", { text: "Another Penchant" }), h("a", { class: "button", href: url(`adapters/${row.id}/file`), download: "" }, icon("file"), "Download")), h("p", { class: "note", text: "Every byte is checked when it is brought in." }));
+    get(`adapters/${row.id}/exports`).then(({ targets }) => clear(list, own, targets.map((told) => target(row, told))), (wrong) => clear(list, h("p", { class: "bad", text: wrong.message })));
+    return h("div", {}, h("p", { text: "Each file is written, then loaded again by the program it is for, and compared with what you see here. What does not match is not offered." }), list);
+  }, { wide: true });
+}
+
+function target(row, told) {
+  const node = h("section", { class: "target" });
+  const path = `adapters/${row.id}/exports/${told.name}`;
+  const make = async () => {
+    paint(told, "Writing it and loading it again. This takes up to a minute.");
+    try {
+      for await (const line of stream(path, {})) {
+        if (line.type === "done") told = line.target;
+        if (line.type === "error") throw new Error(line.error);
+      }
+      paint(told);
+    } catch (wrong) {
+      paint({ ...told, state: "refused", why: wrong.message });
+    }
+  };
+  const paint = (now, busy = "") => clear(node,
+    h("div", { class: "topline" }, h("h3", { text: now.label }), tick(now), busy ? null : now.state === "made" ? h("a", { class: "button", href: url(`${path}/file`), download: "" }, icon("file"), "Download") : button("Make it", make)),
+    busy ? h("p", { class: "note", role: "status", text: busy }) : null,
+    now.why && !busy ? h("p", { class: now.state === "refused" ? "bad" : "note", text: now.why }) : null,
+    now.state === "made" ? copyable(h("code", { text: filled(now) })) : null);
+  paint(told);
+  return node;
+}
+
+const filled = (told) => told.snippet.replaceAll("{slug}", told.slug ?? "adapter").replaceAll("{name}", told.slug ?? "adapter").replaceAll("{strength}", "1");
+
+function tick(told) {
+  if (told.state !== "made") return told.state === "refused" ? h("span", { class: "tick no", text: "refused" }) : null;
+  const good = told.tick === "loaded there";
+  return h("span", { class: `tick ${good ? "yes" : ""}`, title: `${told.matched} of ${told.total} names found their place` }, good ? icon("check", 16) : null, told.tick);
+}
+

@@ -1,0 +1,68 @@
+// Two texts, one of them tuned; which is which is told after the choice.
+
+import { upload } from "./api.js";
+import { dialog } from "./dialogs.js";
+import { button, clear, h, plural } from "./dom.js";
+
+const PROMPTS = ["Invite a friend to dinner on Friday.", "Describe a quiet street in the morning.", "Thank a neighbour for their help.", "Tell a child why leaves fall.", "Write a note to leave on the fridge."];
+const NAMES = { tuned: "tuned for you", plain: "the plain model" };
+
+export function tallyWords(tally) {
+  if (!tally) return "";
+  const judged = tally.mine + tally.other;
+  return judged ? `blind, you chose your own in ${tally.mine} of ${judged}` : "";
+}
+
+export function blind(row) {
+  return dialog("Which do you like better?", (close) => new Round(row, close).node, { wide: true });
+}
+
+class Round {
+  constructor(row, close) {
+    this.row = row;
+    this.count = 0;
+    this.prompt = h("textarea", { class: "field", rows: 2, maxlength: 2000, "aria-label": "What should it be about?", value: PROMPTS[0] });
+    this.stage = h("div", { class: "stage" });
+    this.node = h("div", { class: "blind" }, h("p", { class: "note", text: "Both were written for the same sentence with the same luck. One is tuned to you. Your choice also counts as an answer." }),
+      this.prompt, h("div", { class: "row" }, button("Write two", () => this.write(), { kind: "primary" }), button("Done", () => close(true), { kind: "quiet" })), this.stage);
+    this.node.addEventListener("keydown", (event) => this.keys(event));
+  }
+
+  async write() {
+    clear(this.stage, h("p", { class: "status", role: "status", text: "Writing both. This takes a few seconds." }));
+    const body = new Blob([JSON.stringify({ prompt: this.prompt.value.trim() || PROMPTS[0], seed: Math.floor(Math.random() * 1000000) })], { type: "application/json" });
+    try {
+      this.trial = await upload(`adapters/${this.row.id}/blind`, body);
+      const card = (side, key) => h("section", { class: "sample" }, h("p", { class: "passage", text: this.trial[side] }), button("This one", () => this.pick(side), { key }));
+      clear(this.stage, h("div", { class: "two" }, card("left", "1"), card("right", "2")), h("div", { class: "row middle" }, button("No difference", () => this.pick("same"), { key: "0" })));
+      this.stage.querySelector("button")?.focus();
+    } catch (wrong) {
+      clear(this.stage, h("p", { class: "bad", role: "alert", text: wrong.message }));
+    }
+  }
+
+  keys(event) {
+    const side = { 1: "left", 2: "right", 0: "same" }[event.key];
+    if (!side || !this.trial || event.target === this.prompt) return;
+    event.preventDefault();
+    this.pick(side);
+  }
+
+  async pick(side) {
+    const trial = this.trial;
+    this.trial = null;
+    if (!trial) return;
+    const body = new Blob([JSON.stringify({ pick: side })], { type: "application/json" });
+    try {
+      const told = await upload(`adapters/${this.row.id}/blind/${trial.trial}`, body);
+      this.count += 1;
+      this.prompt.value = PROMPTS[this.count % PROMPTS.length];
+      const word = (where) => h("section", { class: `sample ${where === side ? "chosen" : ""}` }, h("h3", { text: NAMES[told[where]] }), h("p", { class: "passage", text: trial[where] }));
+      const { mine, other, same } = told.tally;
+      const score = mine + other ? `So far you chose your own in ${mine} of ${mine + other}${same ? `, ${plural(same, "tie")}` : ""}.` : "No choice yet.";
+      clear(this.stage, h("div", { class: "two" }, word("left"), word("right")), h("p", { class: "strong", role: "status", text: score }), h("div", { class: "row" }, button("Another", () => this.write(), { kind: "primary" })));
+    } catch (wrong) {
+      clear(this.stage, h("p", { class: "bad", role: "alert", text: wrong.message }));
+    }
+  }
+}

@@ -1,0 +1,126 @@
+// A tuning at work: how far, how long, what it says, what it writes; the same in every browser.
+
+import { get, post } from "./api.js";
+import { confirm, toast } from "./dialogs.js";
+import { button, clear, h, s } from "./dom.js";
+import { on, state, tell } from "./state.js";
+
+const EVERY = 1500;
+const NAMES = { queued: "Waiting its turn", running: "Tuning", paused: "Paused", interrupted: "Interrupted", failed: "It could not go on", done: "Done", stopped: "Stopped" };
+
+/** Minutes in words, from seconds. */
+export function lasting(seconds) {
+  if (seconds === null || seconds === undefined) return "";
+  if (seconds < 60) return "less than a minute to go";
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60 ? `about ${minutes} min to go` : `about ${Math.floor(minutes / 60)} h ${minutes % 60} min to go`;
+}
+
+export const share = (job) => (job.total ? job.done / job.total : 0);
+
+/** The box of the job that is not over; hidden when there is none. */
+export function jobBox() {
+  const node = h("section", { class: "box job", hidden: true, "aria-label": "Tuning" });
+  const parts = { title: h("h2"), said: h("p", { class: "said", role: "status", "aria-live": "polite" }), bar: h("progress", { max: 1 }), left: h("p", { class: "note" }), buttons: h("div", { class: "row" }), plots: h("div", { class: "plots" }), samples: h("div", { class: "samples" }) };
+  clear(node, parts.title, parts.said, parts.bar, parts.left, parts.buttons, parts.plots, parts.samples);
+  let timer = 0;
+  let shown = null;
+  const look = async () => {
+    clearTimeout(timer);
+    const now = state.job;
+    if (!now || !state.profile) {
+      if (shown !== null) tell("tuned");
+      shown = null;
+      node.hidden = true;
+      return;
+    }
+    try {
+      const job = await get(`jobs/${now.id}`);
+      shown = job.id;
+      node.hidden = false;
+      paint(parts, job, look);
+      if (["done", "stopped"].includes(job.state)) state.job = null;
+      if (job.state === "running" || job.state === "queued") timer = setTimeout(() => !document.hidden && look(), EVERY);
+      if (state.job === null) look();
+    } catch (wrong) {
+      node.hidden = wrong.status === 404;
+      parts.left.textContent = wrong.message;
+      timer = setTimeout(look, 2 * EVERY);
+    }
+  };
+  on("job", look);
+  on("profile", look);
+  document.addEventListener("visibilitychange", () => !document.hidden && state.job && look());
+  look();
+  return node;
+}
+
+function paint(parts, job, look) {
+  parts.title.textContent = `${NAMES[job.state]}: ${job.name}`;
+  parts.said.textContent = said(job);
+  parts.said.classList.toggle("bad", job.state === "failed");
+  const reading = job.message === "reading your answers" || job.message === "starting";
+  if (job.total && !reading) parts.bar.value = share(job);
+  else parts.bar.removeAttribute("value");
+  parts.bar.setAttribute("aria-label", "How far it is");
+  const steps = job.total && !reading ? `Step ${job.done} of ${job.total}` : "";
+  parts.left.textContent = [steps, lasting(job.eta)].filter(Boolean).join(", ");
+  clear(parts.buttons, buttons(job, look));
+  clear(parts.plots, plots(job.curve ?? []));
+  if (job.samples?.length) clear(parts.samples, samples(job.samples));
+}
+
+function said(job) {
+  if (job.state === "interrupted") return "Its process ended unexpectedly. Nothing is lost: go on from the last saved step.";
+  if (job.state === "failed") return `${job.error} Nothing is lost.`;
+  if (job.state === "paused") return "It has let go of the machine. Go on whenever you like.";
+  if (job.wish) return { pause: "It pauses after this step.", stop: "It stops after this step and keeps what it learned.", discard: "It stops after this step." }[job.wish];
+  const words = { starting: "Loading the model.", "reading your answers": "Reading your answers.", ready: "Beginning.", learning: "Learning." };
+  return words[job.message] ?? `${job.message[0]?.toUpperCase() ?? ""}${job.message.slice(1)}.`;
+}
+
+function buttons(job, look) {
+  const wish = (what) => post(`jobs/${job.id}/wish`, { wish: what }).then(look, (wrong) => toast(wrong.message, null, { bad: true }));
+  const drop = async () => (await confirm("Throw this tuning away?", ["What it has learned so far is deleted. Your answers stay."], "Throw away")) && wish("discard");
+  const made = { pause: ["Pause", () => wish("pause")], resume: ["Go on", () => wish("resume"), { kind: "primary" }], stop: ["Stop and keep", () => wish("stop")], discard: ["Throw away", drop, { kind: "quiet" }] };
+  if (job.wish) return [];
+  return ["resume", "pause", "stop", "discard"].filter((what) => job.can.includes(what)).map((what) => button(...made[what]));
+}
+
+const PLOTS = [
+  ["loss", "Loss", "falls while it learns"],
+  ["agreement", "Agreement", "answers it was not shown, guessed right"],
+  ["kl", "Distance from the plain model", "it is stopped before this grows too far"],
+];
+
+function plots(curve) {
+  return PLOTS.map(([key, title, hint]) => {
+    const rows = curve.filter((row) => row[key] !== undefined);
+    if (rows.length < 2) return null;
+    const last = rows[rows.length - 1][key];
+    const told = key === "agreement" ? `${Math.round(100 * last)} %` : last.toFixed(2);
+    return h("figure", { class: "plot" }, h("figcaption", {}, h("strong", { text: title }), ` ${told}`), line(rows, key, `${title}: ${told} at step ${rows[rows.length - 1].step}`), h("p", { class: "note", text: hint }));
+  });
+}
+
+function line(rows, key, label) {
+  const [wide, high] = [220, 64];
+  const values = rows.map((row) => row[key]);
+  const [low, top] = key === "agreement" ? [0, 1] : [Math.min(...values, key === "kl" ? 0 : Infinity), Math.max(...values)];
+  const span = rows[rows.length - 1].step - rows[0].step || 1;
+  const x = (row) => 4 + ((wide - 8) * (row.step - rows[0].step)) / span;
+  const y = (value) => 6 + (high - 12) * (1 - (value - low) / (top - low || 1));
+  const end = rows[rows.length - 1];
+  return s("svg", { viewBox: `0 0 ${wide} ${high}`, role: "img", "aria-label": label, class: "spark" },
+    s("path", { class: "line", d: `M${rows.map((row) => `${x(row).toFixed(1)},${y(row[key]).toFixed(1)}`).join(" L")}` }),
+    s("circle", { class: "point", cx: x(end), cy: y(end[key]), r: 3 }));
+}
+
+function samples(rows) {
+  const [first, ...later] = rows;
+  const column = (title, texts) => h("section", { class: "sample" }, h("h3", { text: title }), texts.map((text) => h("p", { class: "passage", text })));
+  const last = later[later.length - 1];
+  return h("details", { open: true }, h("summary", { text: "What it writes" }),
+    h("p", { class: "note", text: first.prompts.join(" / ") }),
+    h("div", { class: "two" }, column("The plain model", first.texts), last ? column(`After step ${last.step}`, last.texts) : h("p", { class: "note", text: "The first sample comes with the first check." })));
+}

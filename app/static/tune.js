@@ -1,0 +1,109 @@
+// Three cards that start a tuning, and a drawer with every setting and the same as a command.
+
+import { get, post } from "./api.js";
+import { toast } from "./dialogs.js";
+import { button, clear, h, plural } from "./dom.js";
+import { on, setMedium, state, tell } from "./state.js";
+import { go } from "./tabs.js";
+
+const MORE = { quick: "a first try", good: "the usual", best: "when you have time" };
+const LABELS = { steps: "Steps", batch: "Answers a step", rate: "Learning rate", rank: "Rank", seed: "Seed", held_out: "Share kept aside for the check" };
+
+export function tuneBox() {
+  const body = h("div", { class: "stack" });
+  const node = h("section", { class: "box tune" }, h("h2", { text: "Tune a model" }), body);
+  let drawn = null;
+  const paint = async () => {
+    node.hidden = Boolean(state.job);
+    if (!state.profile || node.hidden || !node.isConnected) return;
+    const wanted = `${state.profile.id} ${state.progress.text?.answers}`;
+    if (wanted === drawn) return;
+    drawn = wanted;
+    try {
+      const offer = await get(`profiles/${state.profile.id}/tune`);
+      if (wanted === drawn) clear(body, offer.ready ? ready(offer, () => (drawn = null)) : notYet(offer));
+    } catch (wrong) {
+      drawn = null;
+      clear(body, h("p", { class: "bad", text: wrong.message }));
+    }
+  };
+  for (const what of ["profile", "progress", "job", "tuned"]) on(what, paint);
+  return { node, paint };
+}
+
+function notYet(offer) {
+  const choose = () => (setMedium("text"), go("choose"));
+  return [h("p", { text: "A small add-on for the language model, trained on your answers, on this machine, in minutes. It runs on its own and can be paused." }),
+    h("p", { class: "strong", text: offer.why }), h("div", { class: "row" }, button("Answer about words", choose, { kind: "primary" })),
+    h("p", { class: "note", text: "Tuning a picture model comes later; pictures are chosen to your taste without it." })];
+}
+
+function ready(offer, again) {
+  const drawer = settings(offer);
+  const start = async (preset) => {
+    try {
+      const job = await post(`profiles/${state.profile.id}/tune`, { preset, ...drawer.given() });
+      again();
+      state.job = job;
+      tell("job", job);
+    } catch (wrong) {
+      toast(wrong.message, null, { bad: true });
+    }
+  };
+  return [h("p", { text: `A small add-on for the language model, trained on ${plural(offer.answers, "answer")} about words, on this machine. You can close the page meanwhile.` }),
+    h("div", { class: "presets" }, offer.presets.map((preset) => card(preset, start))), drawer.node];
+}
+
+function card(preset, start) {
+  const minutes = preset.minutes < 1 ? "under a minute" : `about ${Math.round(preset.minutes)} min`;
+  const go = button(preset.label === "Quick" ? "Tune" : "Tune longer", () => preset.fits && start(preset.name), { kind: preset.name === "quick" ? "primary" : "", "aria-disabled": String(!preset.fits), "aria-label": `Tune: ${preset.label}` });
+  return h("section", { class: `preset ${preset.fits ? "" : "no"}` }, h("h3", { text: preset.label }), h("p", { class: "note", text: MORE[preset.name] }),
+    h("p", { class: "big", text: minutes }), h("p", { text: `${preset.memory_gb} GB of memory` }),
+    preset.gain ? h("p", { class: "note", text: preset.gain }) : null,
+    h("p", { class: preset.fits ? "fits" : "bad", text: preset.fits ? "Fits on this machine" : `Does not fit: ${preset.why}` }), go);
+}
+
+/** Only what was changed is sent; the command line says the same. */
+function settings(offer) {
+  const numbers = Object.fromEntries(Object.entries(offer.settings).map(([name, value]) => [name, h("input", { class: "field short", type: "number", step: "any", placeholder: String(value), id: `tune-${name}` })]));
+  const method = h("select", { class: "field", id: "tune-objective" }, offer.objectives.map((row) => h("option", { value: row.name, disabled: !row.usable }, row.usable ? row.label : `${row.label} (${row.why})`)));
+  const knobs = h("div", { class: "fields" });
+  const command = h("code");
+  let inputs = {};
+  const given = () => {
+    const filled = (fields) => Object.fromEntries(Object.entries(fields).filter(([, field]) => field.value !== "").map(([name, field]) => [name, Number(field.value)]));
+    return { objective: method.value, knobs: filled(inputs), settings: filled(numbers) };
+  };
+  const tellCommand = () => {
+    const { objective, knobs: set, settings: changed } = given();
+    const words = [offer.command, ...Object.entries(changed).filter(([name]) => name !== "held_out").map(([name, value]) => `--${name} ${value}`), ...Object.entries(set).map(([name, value]) => `--set ${name}=${value}`)];
+    command.textContent = (objective === offer.objectives[0].name ? words : [...words, `--objective ${objective}`]).join(" ");
+  };
+  const pick = () => {
+    const found = offer.objectives.find((row) => row.name === method.value);
+    inputs = Object.fromEntries(found.knobs.map((knob) => [knob.name, h("input", { class: "field short", type: "number", min: knob.low, max: knob.high, step: "any", placeholder: String(knob.default), id: `knob-${knob.name}` })]));
+    clear(knobs, found.knobs.map((knob) => h("label", { for: `knob-${knob.name}` }, h("span", { text: `${knob.name}: ${knob.help}` }), inputs[knob.name])));
+    tellCommand();
+  };
+  method.addEventListener("change", pick);
+  pick();
+  const fields = h("div", { class: "fields" }, Object.entries(numbers).map(([name, field]) => h("label", { for: field.id }, h("span", { text: LABELS[name] ?? name }), field)));
+  const node = h("details", { class: "more", on: { input: tellCommand } }, h("summary", { text: "All settings" }),
+    h("label", { for: "tune-objective" }, h("span", { text: "Method" }), method), knobs, fields,
+    h("p", { class: "note", text: "The same as a command:" }), copyable(command));
+  return { node, given };
+}
+
+/** A block of code with a button that copies it. */
+export function copyable(code) {
+  const copy = button("Copy", async () => {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      toast("Copied.");
+    } catch {
+      getSelection().selectAllChildren(code);
+      toast("Selected: press Ctrl C.");
+    }
+  });
+  return h("div", { class: "command" }, h("pre", {}, code), copy);
+}
