@@ -34,6 +34,7 @@ class AdapterChange(Strict):
 class BlindIn(Strict):
     prompt: str = Field(min_length=1, max_length=2000)
     seed: int = Field(0, ge=0, le=2**31 - 1)
+    against: Literal["plain", "itself"] = "plain"
 
 
 class PickIn(Strict):
@@ -93,7 +94,7 @@ def _adapters(router: APIRouter, studio: "Studio") -> None:
 
     @router.post("/adapters/{adapter}/blind")
     def begin(adapter: Id, given: BlindIn, user: User) -> dict[str, Any]:
-        return keeping.blind.begin(user, adapter, given.prompt, given.seed)
+        return keeping.blind.begin(user, adapter, given.prompt, given.seed, given.against)
 
     @router.post("/adapters/{adapter}/blind/{trial}")
     def end(adapter: Id, trial: str, given: PickIn, user: User) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """Two texts, one of them tuned, and nobody says which: the person's own eyes decide.
 
 A choice is an answer like any other (it is learnt from), and it is counted on the adapter's card.
-Trials live in memory only: one that was not judged is worth nothing.
+Against itself it is a round of fresh drafts (founding paper 48): both come from the adapter as it
+stands, and what is answered about them is what the next tuning learns from. Trials live in memory
+only: one that was not judged is worth nothing.
 """
 
 import secrets
@@ -16,7 +18,7 @@ from engine.data import Outcome, Request
 if TYPE_CHECKING:
     from app.keeping import Keeping
 
-KEPT, TOKENS = 64, 64
+KEPT, TOKENS, FAR = 64, 64, 104_729
 EMPTY = {"mine": 0, "other": 0, "same": 0}
 
 
@@ -27,20 +29,28 @@ class Blind:
         self.keeping, self.studio = keeping, keeping.studio
         self._open: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
-    def begin(self, user: int, adapter: int, prompt: str, seed: int) -> dict[str, Any]:
-        """Write the prompt twice on the same noise, with and without the adapter, sides tossed."""
+    def begin(
+        self, user: int, adapter: int, prompt: str, seed: int, against: str = "plain"
+    ) -> dict[str, Any]:
+        """Write the prompt twice, sides tossed: with and without the adapter on the same noise, or
+        against "itself", twice with it on different noise.
+        """
         from engine.steering.lora import lora
 
         row = self.keeping.one(user, adapter)
         maker = self.studio.maker
         backbone, tuned = maker.language_model(), self.keeping.load(adapter)
         request = Request(prompt, n=1, seed=seed, max_tokens=TOKENS, temperature=0.5)
-        with maker.slot(), lora(backbone, [None, tuned], 1.0):
-            texts = backbone.write([request, replace(request)])
+        fresh = against == "itself"
+        second = replace(request, seed=seed + FAR) if fresh else request
+        with maker.slot(), lora(backbone, [tuned if fresh else None, tuned], 1.0):
+            texts = backbone.write([request, second])
         if not all(t.strip() for t in texts) or texts[0] == texts[1]:
             raise Bad("both came out alike here; try another sentence")
-        sides = ["plain", "tuned"] if secrets.randbelow(2) else ["tuned", "plain"]
-        shown = texts if sides[0] == "plain" else texts[::-1]
+        first = "tuned" if fresh else "plain"
+        turned = bool(secrets.randbelow(2))
+        sides = ["tuned", first] if turned else [first, "tuned"]
+        shown = texts[::-1] if turned else texts
         trial = secrets.token_urlsafe(12)
         self._open[trial] = {"adapter": adapter, "sides": sides, "texts": shown, "prompt": prompt,
                              "profile": row["profile_id"], "user": user}  # fmt: skip
@@ -58,6 +68,11 @@ class Blind:
             self._learn(user, found, 0 if pick == "left" else 1, trial)
         del self._open[trial]
         sides = found["sides"]
+        if sides[0] == sides[1]:
+            fresh = int(row["card"].get("fresh", 0)) + 1
+            self.studio.store.work.note_adapter(adapter, {"fresh": fresh})
+            tally = {**EMPTY, **row["card"].get("blind", {})}
+            return {"left": sides[0], "right": sides[1], "tally": tally, "fresh": fresh}
         won = {"left": sides[0], "right": sides[1]}.get(pick, "same")
         key = {"tuned": "mine", "plain": "other"}.get(won, "same")
         tally = {**EMPTY, **row["card"].get("blind", {})}

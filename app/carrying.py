@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from app.keeping import Keeping
 
 MOST = 64 * 1024 * 1024
+# Targets of picture models; the adapters here are of language models until one is trained there.
+PICTURES = ("diffusers", "kohya")
 PRIVACY = ("vector only", "pseudonymous", "full")
 
 
@@ -34,7 +36,7 @@ class Carrying:
         from engine.exports import EXPORTS
 
         self.keeping.one(user, adapter)
-        return [self._target(adapter, name) for name, e in EXPORTS.items() if _fits(e.load())]
+        return [self._target(adapter, name) for name in EXPORTS if name not in PICTURES]
 
     def _target(self, adapter: int, name: str) -> dict[str, Any]:
         from engine.exports import EXPORTS
@@ -55,7 +57,7 @@ class Carrying:
         from engine.exports.base import Refused, make
 
         row = self.keeping.one(user, adapter)
-        if target not in EXPORTS:
+        if target not in EXPORTS or target in PICTURES:
             raise Missing(f"there is no target {target!r}; see the list of exports")
         place = self.keeping.exports(adapter)
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -126,9 +128,8 @@ class Carrying:
 
     def bring(self, user: int, profile: int, data: bytes) -> dict[str, Any]:
         """An adapter from elsewhere, through every check; nothing is kept unless all hold."""
-        from engine.adapter_check import BadAdapter, read_adapter
-
         from engine.adapter import Base
+        from engine.adapter_check import BadAdapter, read_adapter
 
         self.studio.profile(user, profile)
         if len(data) > MOST:
@@ -158,11 +159,6 @@ def shapes(model: Any) -> dict[str, tuple[int, int]]:
     from engine.lora import targets
 
     return {k: (v.out_features, v.in_features) for k, v in targets(model).items()}
-
-
-def _fits(export: Any) -> bool:
-    """Targets of pictures wait for the picture model."""
-    return not {"preview", "pipeline"} & set(export.needs)
 
 
 def _gguf(maker: Any) -> Path | None:

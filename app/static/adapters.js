@@ -31,10 +31,11 @@ function one(row, paint) {
     if (name) act(patch(`adapters/${row.id}`, { name }));
   };
   const drop = async () => (await confirm(`Delete "${row.name}"?`, ["The tuned numbers and its exports are deleted. Your answers stay, and you can tune again."], "Delete")) && act(remove(`adapters/${row.id}`));
-  const used = h("input", { type: "checkbox", id: `used-${row.id}`, checked: row.chosen, on: { change: () => act(patch(`adapters/${row.id}`, { chosen: used.checked })) } });
+  const used = button("", () => act(patch(`adapters/${row.id}`, { chosen: !row.chosen })), { "aria-pressed": String(row.chosen) });
+  clear(used, row.chosen ? icon("check", 16) : null, h("span", { class: "word", text: row.chosen ? "Used in Create" : "Use in Create" }));
   const attempt = () => (setMedium("text"), go("create"), tell("try", row));
   return h("article", { class: "adapter" },
-    h("div", { class: "topline" }, h("h3", { text: row.name }), h("label", { class: "use", for: used.id }, used, " used in Create")),
+    h("div", { class: "topline" }, h("h3", { text: row.name }), used),
     h("p", { class: "note", text: facts(row) }),
     row.fits ? null : h("p", { class: "bad", text: `Tuned on another model (${row.base}); start the studio with that one to use it.` }),
     h("div", { class: "row" }, button("Try it", attempt, { kind: "primary", "aria-disabled": String(!row.fits) }), button("Compare blind", () => row.fits && blind(row).then(paint)),
@@ -97,12 +98,13 @@ function target(row, told) {
   const paint = (now, busy = "") => clear(node,
     h("div", { class: "topline" }, h("h3", { text: now.label }), tick(now), busy ? null : now.state === "made" ? h("a", { class: "button", href: url(`${path}/file`), download: "" }, icon("file"), "Download") : button("Make it", make)),
     busy ? h("p", { class: "note", role: "status", text: busy }) : null,
-    now.why && !busy ? h("p", { class: now.state === "refused" ? "bad" : "note", text: now.why }) : null,
+    now.why && !busy ? h("p", { class: now.state === "refused" ? "bad" : "note", text: sentence(now.why) }) : null,
     now.state === "made" ? copyable(h("code", { text: filled(now) })) : null);
   paint(told);
   return node;
 }
 
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const filled = (told) => told.snippet.replaceAll("{slug}", told.slug ?? "adapter").replaceAll("{name}", told.slug ?? "adapter").replaceAll("{strength}", "1");
 
 function tick(told) {

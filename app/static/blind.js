@@ -23,21 +23,22 @@ class Round {
     this.count = 0;
     this.prompt = h("textarea", { class: "field", rows: 2, maxlength: 2000, "aria-label": "What should it be about?", value: PROMPTS[0] });
     this.stage = h("div", { class: "stage" });
-    this.node = h("div", { class: "blind" }, h("p", { class: "note", text: "Both were written for the same sentence with the same luck. One is tuned to you. Your choice also counts as an answer." }),
-      this.prompt, h("div", { class: "row" }, button("Write two", () => this.write(), { kind: "primary" }), button("Done", () => close(true), { kind: "quiet" })), this.stage);
+    this.against = h("select", { class: "field short", "aria-label": "What to compare" }, h("option", { value: "plain", text: "tuned against plain" }), h("option", { value: "itself", text: "two fresh drafts of the tuned one" }));
+    this.node = h("div", { class: "blind" }, h("p", { class: "note", text: "Both were written for the same sentence with the same luck. One is tuned to you. Your choice also counts as an answer; choosing among fresh drafts teaches the next tuning most." }),
+      this.prompt, h("div", { class: "row" }, this.against, button("Write two", () => this.write(), { kind: "primary" }), button("Done", () => close(true), { kind: "quiet" })), this.stage);
     this.node.addEventListener("keydown", (event) => this.keys(event));
   }
 
   async write() {
     clear(this.stage, h("p", { class: "status", role: "status", text: "Writing both. This takes a few seconds." }));
-    const body = new Blob([JSON.stringify({ prompt: this.prompt.value.trim() || PROMPTS[0], seed: Math.floor(Math.random() * 1000000) })], { type: "application/json" });
+    const body = new Blob([JSON.stringify({ prompt: this.prompt.value.trim() || PROMPTS[0], seed: Math.floor(Math.random() * 1000000), against: this.against.value })], { type: "application/json" });
     try {
       this.trial = await upload(`adapters/${this.row.id}/blind`, body);
       const card = (side, key) => h("section", { class: "sample" }, h("p", { class: "passage", text: this.trial[side] }), button("This one", () => this.pick(side), { key }));
       clear(this.stage, h("div", { class: "two" }, card("left", "1"), card("right", "2")), h("div", { class: "row middle" }, button("No difference", () => this.pick("same"), { key: "0" })));
       this.stage.querySelector("button")?.focus();
     } catch (wrong) {
-      clear(this.stage, h("p", { class: "bad", role: "alert", text: wrong.message }));
+      clear(this.stage, h("p", { class: "bad", role: "alert", text: wrong.message.charAt(0).toUpperCase() + wrong.message.slice(1) }));
     }
   }
 
@@ -59,7 +60,7 @@ class Round {
       this.prompt.value = PROMPTS[this.count % PROMPTS.length];
       const word = (where) => h("section", { class: `sample ${where === side ? "chosen" : ""}` }, h("h3", { text: NAMES[told[where]] }), h("p", { class: "passage", text: trial[where] }));
       const { mine, other, same } = told.tally;
-      const score = mine + other ? `So far you chose your own in ${mine} of ${mine + other}${same ? `, ${plural(same, "tie")}` : ""}.` : "No choice yet.";
+      const score = told.fresh ? `${plural(told.fresh, "choice")} among fresh drafts so far.` : mine + other ? `So far you chose your own in ${mine} of ${mine + other}${same ? `, ${plural(same, "tie")}` : ""}.` : "No choice yet.";
       clear(this.stage, h("div", { class: "two" }, word("left"), word("right")), h("p", { class: "strong", role: "status", text: score }), h("div", { class: "row" }, button("Another", () => this.write(), { kind: "primary" })));
     } catch (wrong) {
       clear(this.stage, h("p", { class: "bad", role: "alert", text: wrong.message }));

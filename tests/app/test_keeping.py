@@ -127,6 +127,23 @@ def test_a_blind_choice_is_counted_and_learnt_from(tiny, profile, monkeypatch) -
     assert tiny.keeping.one(user, row["id"])["card"]["blind"] == told["tally"]
 
 
+def test_fresh_drafts_are_answers_that_the_next_tuning_reads(tiny, profile, monkeypatch) -> None:
+    user, row = tiny.store.local_user(), tune(tiny, profile)
+    seen: list[int] = []
+
+    def write(asked: Any) -> list[str]:
+        seen.extend(r.seed for r in asked)
+        return ["a fresh draft", "another fresh draft"]
+
+    monkeypatch.setattr(tiny.maker.language_model(), "write", write)
+    monkeypatch.setattr(tiny.maker, "encode", lambda name, rows: np.zeros((len(rows), 64), "f4"))
+    trial = tiny.keeping.blind.begin(user, row["id"], "say hi", 1, "itself")
+    told = tiny.keeping.blind.end(user, row["id"], trial["trial"], "right")
+    assert told["fresh"] == 1 and sum(told["tally"].values()) == 0 and seen[0] != seen[1]
+    examples, _ = tiny.keeping.examples(profile)
+    assert any(e.prompt == "say hi" and e.texts[0] == trial["right"] for e in examples)
+
+
 def test_a_removed_adapter_leaves_nothing(tiny: Studio, profile: int) -> None:
     user, row = tiny.store.local_user(), tune(tiny, profile)
     assert tiny.keeping.place(row["id"]).exists()

@@ -19,6 +19,7 @@ BENCHES = {
     "start": "tests.bench.start:run",
     "kills": "tests.bench.kills:run",
     "train": "tests.bench.train:run",
+    "serve": "tests.bench.serve:run",
     "tuned": "tests.bench.tuned:run",
     "jobkills": "tests.bench.jobkills:run",
     "results": "tests.bench.results:run",
