@@ -305,7 +305,8 @@ class Keeping:
         return self.studio.store.folder / "exports" / str(adapter)
 
     def forget(self, profile: int) -> None:
-        """Folders of a profile that is about to be deleted."""
+        """Folders of a profile that is about to be deleted, and the cache that knows its texts."""
+        shutil.rmtree(self.studio.store.folder / "cache", ignore_errors=True)
         for row in self.studio.store.work.adapters(profile):
             self.studio.maker.drop(f"adapter {row['id']}")
             for place in (self.place(row["id"]), self.exports(row["id"])):

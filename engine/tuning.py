@@ -17,6 +17,9 @@ from engine.objectives.base import Example
 from engine.reference import DiskCache
 
 PROBES, PAIRS, HELD, TOKENS = 3, 4, 12, 48
+# How often a person's answer is what they meant, for the best ranking that can be hoped for.
+STEADY = 0.9
+SMALLER = "memory is short: it learns in smaller parts"
 
 
 class Tuning:
@@ -57,6 +60,8 @@ class Tuning:
             if training.step % every == 0 or training.step == training.settings.steps:
                 metrics |= self._check()
             words = self.said.get("words", "learning")
+            if training.micro < training.settings.micro:
+                words = f"{words} ({SMALLER})"
             yield Progress(training.step, training.settings.steps, words, metrics)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -106,30 +111,41 @@ class Tuning:
         return self.training.lora.named(0)
 
     def _measured(self) -> dict[str, Any]:
-        """Held-out agreement, drift of chosen and rejected, distance from the base per token."""
+        """Held-out agreement, rankings, drift of chosen and rejected, distance from the base."""
         import torch
 
-        who = self.training.people[0]
+        from engine import gauges
+
+        training, who = self.training, self.training.people[0]
         found: dict[str, Any] = {"agreement": None}
         with torch.no_grad():
             if who.held:
-                held = self._deltas(who.held[:HELD])
-                right = [float(d[0] > d[1]) for d in held]
-                found |= {"agreement": sum(right) / len(right), "held": len(right)}
-            seen = self._deltas(who.learn[:PAIRS])
-            found["degradation"] = sum(float(d[0]) for d in seen) / len(seen)
-            found["drop"] = sum(float(d[1]) for d in seen) / len(seen)
-            found["train_accuracy"] = sum(float(d[0] > d[1]) for d in seen) / len(seen)
-            found["kl"] = self.distance()
+                held = self._pairs(who.held[:HELD])
+                found |= {"agreement": gauges.implicit_accuracy(held), "held": len(held.a)}
+            seen = self._pairs(who.learn[:PAIRS])
+            beta = float(getattr(training.knobs, "beta", 1.0))
+            found |= {
+                "degradation": gauges.degradation(seen),
+                "drop": gauges.drop(seen),
+                "train_accuracy": gauges.implicit_accuracy(seen),
+                "ranking": gauges.ranking_accuracy(seen),
+                "possible": gauges.best_possible(seen, [STEADY] * len(seen.a), beta),
+                "kl": self.distance(),
+            }
         return found
 
-    def _deltas(self, groups: list[int]) -> list[Any]:
-        """Log-ratios to the base of best and next of each group; few passes, as in training."""
-        size, made = self.training.micro, []
+    def _pairs(self, groups: list[int]) -> Any:
+        """Best and next of each group as one Batch with reference; few passes, as in training."""
+        import torch
+
+        from engine.objectives.base import Batch
+
+        size, parts = self.training.micro, []
         for start in range(0, len(groups), size):
             part = [(0, g) for g in groups[start : start + size]]
-            made += list(self.training.measure(part, against=True).delta[:, :2])
-        return made
+            parts.append(self.training.measure(part, against=True))
+        a, b, n = (torch.cat([getattr(p, k)[:, :2] for p in parts]) for k in ("a", "b", "n"))
+        return Batch.pairs(a, b, n)
 
     def distance(self) -> float:
         """Mean KL(tuned || base) in nats a token on texts that were not chosen for training."""

@@ -153,6 +153,8 @@ def main() -> int:
         sys.stderr.write("usage: python -m engine.worker FOLDER\n")
         return 2
     os.umask(0o077)
+    # The studio and whoever sits in front of it come first.
+    os.nice(5)
     return 0 if work(Path(sys.argv[1])) in ("done", "stopped", "paused") else 1
 
 

@@ -21,8 +21,8 @@ export const share = (job) => (job.total ? job.done / job.total : 0);
 /** The box of the job that is not over; hidden when there is none. */
 export function jobBox() {
   const node = h("section", { class: "box job", hidden: true, "aria-label": "Tuning" });
-  const parts = { title: h("h2"), said: h("p", { class: "said", role: "status", "aria-live": "polite" }), bar: h("progress", { max: 1 }), left: h("p", { class: "note" }), buttons: h("div", { class: "row" }), plots: h("div", { class: "plots" }), samples: h("div", { class: "samples" }) };
-  clear(node, parts.title, parts.said, parts.bar, parts.left, parts.buttons, parts.plots, parts.samples);
+  const parts = { title: h("h2"), said: h("p", { class: "said", role: "status", "aria-live": "polite" }), bar: h("progress", { max: 1 }), left: h("p", { class: "note" }), buttons: h("div", { class: "row" }), plots: h("div", { class: "plots" }), ranked: h("p", { class: "note" }), samples: h("div", { class: "samples" }) };
+  clear(node, parts.title, parts.said, parts.bar, parts.left, parts.buttons, parts.plots, parts.ranked, parts.samples);
   let timer = 0;
   let shown = null;
   const look = async () => {
@@ -67,6 +67,8 @@ function paint(parts, job, look) {
   parts.left.textContent = [steps, lasting(job.eta)].filter(Boolean).join(", ");
   clear(parts.buttons, buttons(job, look));
   clear(parts.plots, plots(job.curve ?? []));
+  const checked = (job.curve ?? []).filter((row) => row.ranking !== undefined).pop();
+  parts.ranked.textContent = checked ? `Of your pairs it finds what you chose likelier in ${Math.round(100 * checked.ranking)} %; the best it could reach is ${Math.round(100 * checked.possible)} %.` : "";
   if (job.samples?.length) clear(parts.samples, samples(job.samples));
 }
 
