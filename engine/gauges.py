@@ -13,7 +13,6 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-
 Floats = NDArray[np.float64]
 State = Literal["early", "learning", "no_signal", "contradicting", "longer", "fading", "repeating",
                 "drifting", "unlearning"]  # fmt: skip
