@@ -5,7 +5,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import FileResponse, Response, StreamingResponse
 from pydantic import Field
 
 from app.doors import Id, Strict, User, streamed
@@ -117,7 +117,8 @@ def _carrying(router: APIRouter, studio: "Studio") -> None:
 
     @router.get("/adapters/{adapter}/exports/{target}/file")
     def file(adapter: Id, target: str, user: User) -> Response:
-        return _zip(*carrying.file(user, adapter, target))
+        path, name = carrying.file(user, adapter, target)
+        return FileResponse(path, media_type="application/zip", filename=name)
 
     @router.get("/adapters/{adapter}/file")
     def pack(adapter: Id, user: User) -> Response:

@@ -4,7 +4,6 @@ An export lies in exports/ADAPTER/TARGET with proof.json beside it, so that ever
 same after a reload.
 """
 
-import io
 import json
 import shutil
 import threading
@@ -65,10 +64,12 @@ class Carrying:
         yield {"type": "note", "text": f"Writing and loading it again: {label}."}
         with self._one:
             shutil.rmtree(place / target, ignore_errors=True)
-            (place / f"{target}.json").unlink(missing_ok=True)
+            for old in (f"{target}.json", f"{target}.zip"):
+                (place / old).unlink(missing_ok=True)
             try:
                 what = self._material(row, privacy)
                 proof = make(EXPORTS[target].load(), what, place / target).json()
+                _packed(place / target, what.slug)
                 told = {"state": "made", "privacy": privacy, "slug": what.slug, **proof}
             except (Refused, Bad) as wrong:
                 told = {"state": "refused", "why": str(wrong)}
@@ -111,18 +112,14 @@ class Carrying:
         body, _, _ = self.studio.export(owner, profile, "answers")
         return [json.loads(line) for line in body.decode().splitlines()]
 
-    def file(self, user: int, adapter: int, target: str) -> tuple[bytes, str]:
-        """(zip, name) of a finished export."""
+    def file(self, user: int, adapter: int, target: str) -> tuple[Path, str]:
+        """(zip on the disk, name) of a finished export."""
         self.keeping.one(user, adapter)
-        place = self.keeping.exports(adapter) / target
-        if not target.isidentifier() or not place.is_dir():
+        place = self.keeping.exports(adapter)
+        told, packed = place / f"{target}.json", place / f"{target}.zip"
+        if not target.isidentifier() or not (told.exists() and packed.exists()):
             raise Missing("this was not exported yet; press Export first")
-        told = json.loads((place.parent / f"{target}.json").read_text())
-        out = io.BytesIO()
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as packed:
-            for path in sorted(p for p in place.rglob("*") if p.is_file()):
-                packed.write(path, f"{told['slug']}/{path.relative_to(place)}")
-        return out.getvalue(), f"{told['slug']}-{target}.zip"
+        return packed, f"{json.loads(told.read_text())['slug']}-{target}.zip"
 
     # in
 
@@ -152,6 +149,14 @@ class Carrying:
 
         self.keeping.one(user, adapter)
         return pack_adapter(self.keeping.load(adapter)), f"penchant-adapter-{adapter}.zip"
+
+
+def _packed(folder: Path, name: str) -> None:
+    """The folder as one zip beside it, in its place: a merged model is too large to keep twice."""
+    with zipfile.ZipFile(folder.with_suffix(".zip"), "w", zipfile.ZIP_STORED) as packed:
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            packed.write(path, f"{name}/{path.relative_to(folder)}")
+    shutil.rmtree(folder)
 
 
 def shapes(model: Any) -> dict[str, tuple[int, int]]:

@@ -1,5 +1,6 @@
 """Verbs of the Keep page on the command line."""
 
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -75,15 +76,16 @@ def export(studio: "Studio", user: int, given: Any) -> Any:
     carrying = studio.keeping.carrying
     if given.target == "penchant":
         body, _ = carrying.pack(user, given.adapter)
+        given.file.write_bytes(body)
         proof: dict[str, Any] = {}
     else:
         *_, last = carrying.export(user, given.adapter, given.target, given.privacy)
         proof = last["target"]
         if proof["state"] != "made":
             raise Bad(proof["why"])
-        body, _ = carrying.file(user, given.adapter, given.target)
-    given.file.write_bytes(body)
-    return {"file": str(given.file), "bytes": len(body), "proof": proof}
+        path, _ = carrying.file(user, given.adapter, given.target)
+        shutil.copyfile(path, given.file)
+    return {"file": str(given.file), "bytes": given.file.stat().st_size, "proof": proof}
 
 
 def bring(studio: "Studio", user: int, given: Any) -> Any:

@@ -180,8 +180,8 @@ def test_an_export_is_proved_and_its_card_tells_no_answers(tiny: Studio, profile
     target = lines[-1]["target"]
     assert target["state"] == "made", target["why"]
     assert target["tick"] == "loaded there" and target["matched"] == target["total"] > 0
-    body, name = tiny.keeping.carrying.file(user, row["id"], "peft")
-    assert body[:2] == b"PK" and "Ada" not in name
+    path, name = tiny.keeping.carrying.file(user, row["id"], "peft")
+    assert path.read_bytes()[:2] == b"PK" and "Ada" not in name
     again = tiny.keeping.carrying.targets(user, row["id"])
     assert json.dumps(next(t for t in again if t["name"] == "peft")) == json.dumps(target)
 
