@@ -12,7 +12,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz .,!?"
 
 
 def tiny_lm(seed: int = 0, layers: int = 16) -> CausalLM:
-    """About 60,000 parameters; layers enough for the default steering blocks."""
+    """About 60,000 parameters."""
     hf: Any = transformers
     torch.manual_seed(seed)
     vocabulary = {"<end>": 0, **{c: i + 1 for i, c in enumerate(LETTERS)}, "?unknown": 40}

@@ -23,9 +23,11 @@ from safetensors.numpy import load_file, save_file
 
 from engine.data import Array, WrongSpace
 
-LAYERS, DEPTH = (10, 12, 14), 30
-# Share of a token's own length that strength 1 adds at each layer; found by bench steer.
-UNIT = 0.05
+# Late blocks: for the same change of voice they cost half the perplexity of the middle ones.
+LAYERS, DEPTH = (18, 20, 22), 30
+# Share of a token's own length that strength 1 adds at each layer; found by bench steer, so that
+# strengths from -2 to 2 are heard and still make sense.
+UNIT = 0.025
 
 
 def layers_of(backbone: Any) -> tuple[int, ...]:

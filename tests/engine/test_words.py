@@ -9,8 +9,11 @@ import torch
 from engine.backbones.causal_lm import draw, finished
 from engine.coherence import MOST, PROMPTS, distinct2, safe_strength
 from engine.data import Request, WrongSpace
-from engine.steering.activation import LAYERS, Direction, activation, from_contrast, from_scores
+from engine.steering.activation import Direction, activation, from_contrast, from_scores
 from tests.tiny import tiny_lm
+
+# Blocks of the tiny model.
+LAYERS = (10, 12, 14)
 
 
 @pytest.fixture(scope="module")

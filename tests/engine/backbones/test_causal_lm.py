@@ -62,9 +62,9 @@ def test_layers_keep_their_height() -> None:
         def blocks(self) -> list[int]:
             return [0] * self.depth
 
-    assert layers_of(Tall(30)) == (10, 12, 14)
-    assert layers_of(Tall(60)) == (20, 24, 28)
-    assert layers_of(Tall(12)) == (4, 5, 6)
+    assert layers_of(Tall(30)) == (18, 20, 22)
+    assert layers_of(Tall(60)) == (36, 40, 44)
+    assert layers_of(Tall(12)) == (7, 8, 9)
     assert layers_of(Tall(1)) == (0,)
 
 
@@ -169,7 +169,7 @@ def test_the_shipped_states_are_those_of_the_shipped_model() -> None:
     from engine.starter.states import passage_states
 
     lm = CausalLM.load(str(LM), cpu=True)
-    assert lm.name == "smollm2-135m" and layers_of(lm) == (10, 12, 14)
+    assert lm.name == "smollm2-135m" and layers_of(lm) == (18, 20, 22)
     stored = passage_states(lm, layers_of(lm))
     rows = [0, 95, 191]
     made = lm.hidden([passages().records[r]["text"] for r in rows], layers_of(lm))
