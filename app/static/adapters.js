@@ -99,9 +99,17 @@ function target(row, told) {
     h("div", { class: "topline" }, h("h3", { text: now.label }), tick(now), busy ? null : now.state === "made" ? h("a", { class: "button", href: url(`${path}/file`), download: "" }, icon("file"), "Download") : button("Make it", make)),
     busy ? h("p", { class: "note", role: "status", text: busy }) : null,
     now.why && !busy ? h("p", { class: now.state === "refused" ? "bad" : "note", text: sentence(now.why) }) : null,
-    now.state === "made" ? copyable(h("code", { text: filled(now) })) : null);
+    now.state === "made" ? used(filled(now)) : null);
   paint(told);
   return node;
+}
+
+/** The words of use: what stands between backticks is to be copied, the rest is to be read. */
+function used(text) {
+  const parts = text.split("`");
+  const code = parts.filter((_, n) => n % 2 === 1).join("\n");
+  const words = parts.filter((_, n) => n % 2 === 0).join("").replace(/^[\s,.;]+|\s+(?=\.)/g, "").trim();
+  return h("div", { class: "usage" }, code ? copyable(h("code", { text: code })) : null, words.length > 24 ? h("p", { class: "note", text: sentence(words) }) : null);
 }
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
