@@ -16,5 +16,6 @@ EXPORTS = Registry(
             "GGUF control vector",
             "vgel/repeng export_gguf",
         ),
+        "diffusers": Entry("engine.exports.diffusers:DIFFUSERS", "diffusers", "diffusers 0.42"),
     },
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 import pytest
+import torch
 
 from engine.exports import EXPORTS
 from engine.exports.base import Material, Refused, make, prove
@@ -33,10 +34,9 @@ def test_names_and_scale_are_right(what: Material, tmp_path: Path) -> None:
     assert tensors.keys() == {"direction.1", "direction.2"}
     model = text.load(what.model)
     ids = text.tokens(what.model)
-    import torch
-
-    rows = [model(torch.tensor([list(r)]), output_hidden_states=True).hidden_states[2][0, 1:]
-            for r in ids]  # fmt: skip
+    with torch.inference_mode():
+        rows = [model(torch.tensor([list(r)]), output_hidden_states=True).hidden_states[2][0, 1:]
+                for r in ids]  # fmt: skip
     mean = np.mean([float(r.norm(dim=-1).mean()) for r in rows])
     assert what.direction
     assert np.allclose(tensors["direction.1"], what.direction.layers[1] * UNIT * mean, rtol=1e-4)
