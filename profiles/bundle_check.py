@@ -20,6 +20,7 @@ from profiles.records import LogRow, NewItem, Version
 NUMBER, NULL = (int, float), type(None)
 KINDS = ("picture", "text")
 MEDIA, TENSORS, STATE_HEADER, VERSIONS, LENGTH = 10 << 20, 4096, 1 << 20, 4096, 65_536
+TENSOR = {"dtype", "shape", "data_offsets"}
 PROFILE = {"name": str, "purpose": str, "colour": str, "created": NUMBER, "named": bool}
 ITEM = {"kind": str, "hash": str, "prompt": str, "text": (str, NULL), "made": str,
         "attributes": dict, "media": bool, "own": bool}  # fmt: skip
@@ -240,6 +241,8 @@ def _check_state(state: bytes) -> None:
     told = line(state[8 : 8 + size].rstrip())
     if not isinstance(told, dict) or len(told) > TENSORS or "__metadata__" in told:
         raise BadBundle("version: its state has too many tensors, or notes beside them")
+    if any(not isinstance(v, dict) or set(v) != TENSOR for v in told.values()):
+        raise BadBundle("version: a tensor of its state is described by more or less than it needs")
     try:
         arrays = load(state)
     except (SafetensorError, KeyError, TypeError, ValueError) as wrong:
