@@ -27,7 +27,7 @@ from engine.data import Array, WrongSpace
 LAYERS, DEPTH = (18, 20, 22), 30
 # Share of a token's own length that strength 1 adds at each layer; found by bench steer, so that
 # strengths from -2 to 2 are heard and still make sense.
-UNIT = 0.025
+UNIT = 0.024
 
 
 def layers_of(backbone: Any) -> tuple[int, ...]:

@@ -39,10 +39,11 @@ def liveliness(text: str) -> float:
 
 
 def abstraction(text: str) -> float:
-    """Minus the words, of a hundred, that name a thing one can touch."""
+    """Of a hundred words, those that name an idea less those that name a thing one can touch."""
     from engine.encoders.text_stats import NAMES, measure
 
-    return -100 * float(measure(text)[[stat.name for stat in NAMES].index("things")])
+    found = dict(zip((stat.name for stat in NAMES), measure(text), strict=True))
+    return 100 * float(found["ideas"] - found["things"])
 
 
 # No direction is another one reversed: the same texts would be counted twice.
