@@ -145,10 +145,14 @@ class Carrying:
 
     def pack(self, user: int, adapter: int) -> tuple[bytes, str]:
         """For another studio: the adapter with its hashes."""
-        from engine.adapter_check import pack_adapter
+        from engine.adapter_check import BadAdapter, pack_adapter
 
         self.keeping.one(user, adapter)
-        return pack_adapter(self.keeping.load(adapter)), f"penchant-adapter-{adapter}.zip"
+        try:
+            body = pack_adapter(self.keeping.load(adapter))
+        except BadAdapter as wrong:
+            raise Bad(str(wrong)) from None
+        return body, f"penchant-adapter-{adapter}.zip"
 
 
 def _packed(folder: Path, name: str) -> None:

@@ -34,6 +34,11 @@ def targets(model: torch.nn.Module, names: Sequence[str] = LINEAR) -> dict[str, 
     return found
 
 
+def name_of(weight: str) -> str:
+    """The layer path of a PEFT name."""
+    return weight.removeprefix(PREFIX).rpartition(".lora_")[0]
+
+
 class Lora:
     """Stacked adapters of `people` for the target layers of one model.
 
@@ -89,17 +94,23 @@ class Lora:
     def put(self, weights: Mapping[str, Tensor], person: int = 0) -> None:
         """Copy one person's PEFT-named weights in: switching people is no more than this.
 
-        A smaller rank leaves the rest zero. KeyError or ValueError when names or shapes differ.
+        A smaller rank, or a layer the person does not change, leaves zeros. ValueError when the
+        rank is too large or a layer has no place here.
         """
+        strange = {name_of(k) for k in weights} - self.down.keys()
+        if strange:
+            raise ValueError(f"{min(strange)} has no place in this stack; make it of these layers")
         for path in self.down:
-            down = weights[f"{PREFIX}{path}.lora_A.weight"]
-            up = weights[f"{PREFIX}{path}.lora_B.weight"]
-            r = len(down)
+            down = weights.get(f"{PREFIX}{path}.lora_A.weight")
+            up = weights.get(f"{PREFIX}{path}.lora_B.weight")
+            r = 0 if down is None or up is None else len(down)
             if r > self.rank:
                 raise ValueError(f"{path} has rank {r}, this stack has room for {self.rank}")
-            for into, new in ((self.down[path], down), (self.up[path].mT, up.mT)):
-                into[person, :r].copy_(new)
-                into[person, r:].zero_()
+            if down is not None and up is not None:
+                self.down[path][person, :r].copy_(down)
+                self.up[path][person, :, :r].copy_(up)
+            self.down[path][person, r:].zero_()
+            self.up[path][person, :, r:].zero_()
 
     @contextmanager
     def on(self, model: Any, strength: float = 1.0, rows: Tensor | None = None) -> Iterator[Any]:

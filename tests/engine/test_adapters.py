@@ -47,6 +47,17 @@ def test_many_people_in_one_batch_write_as_each_alone(lm: Any) -> None:
             assert torch.allclose(together[row], logits(lm)[0], atol=1e-4)
 
 
+def test_adapters_of_different_layers_share_a_batch(lm: Any) -> None:
+    every, some = made(lm, 1), made(lm, 2)
+    few = Adapter(some.base, {k: v for k, v in some.weights.items() if "q_proj" in k})
+    for people in ([few, every], [every, few]):
+        with lora(lm, people, 1.0):
+            together = logits(lm, 2)
+        for row, person in enumerate(people):
+            with lora(lm, person, 1.0):
+                assert torch.allclose(together[row], logits(lm)[0], atol=1e-4)
+
+
 def test_strength_nought_is_the_base_model_bit_for_bit(lm: Any) -> None:
     plain = logits(lm)
     with lora(lm, made(lm, 1), 0.0):
