@@ -313,7 +313,7 @@ class Keeping:
                 shutil.rmtree(place, ignore_errors=True)
 
 
-# What simulated people gained in bench tuned (docs/evidence.md); the longer cards were not measured.
+# What simulated people gained in bench tuned (docs/evidence.md); only "quick" was measured.
 GAIN = {
     "quick": "Simulated people liked it more than plain in 78 of 100.",
     "good": "Gain not measured yet.",
