@@ -30,7 +30,7 @@ CAN = {
     "running": ("pause", "stop", "discard"),
     "paused": ("resume", "discard"),
     "interrupted": ("resume", "discard"),
-    "failed": ("resume",),
+    "failed": ("resume", "discard"),
 }
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -186,8 +186,10 @@ class Jobs:
         return [self.shown(r["id"]) for r in rows if r["progress"].get("words") != "thrown away"]
 
     def running(self, profile: int) -> dict[str, Any] | None:
-        """What the header says of a profile: its job that is not over."""
+        """What the header says of a profile: its job that is not over, or that just failed."""
         found = [j for j in self._waiting() if j["profile_id"] == profile]
+        if not found and (last := self.rows.last_job(profile)) and last["state"] == "failed":
+            found = [last]
         return self.shown(found[0]["id"]) if found else None
 
     def owned(self, user: int, job: int) -> None:

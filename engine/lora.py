@@ -6,7 +6,7 @@ never wrapped or changed: leaving the block restores it bit for bit. Weights are
 them, so that a saved adapter is a PEFT adapter.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -113,16 +113,21 @@ class Lora:
             self.up[path][person, :, r:].zero_()
 
     @contextmanager
-    def on(self, model: Any, strength: float = 1.0, rows: Tensor | None = None) -> Iterator[Any]:
+    def on(
+        self, model: Any, strength: float = 1.0, rows: Tensor | Callable[[], Tensor] | None = None
+    ) -> Iterator[Any]:
         """Attach inside the block. `rows` (B,) gives each batch row its person, default the first;
         a negative number leaves that row to the base model. At strength 0 nothing is attached.
+
+        A function is asked at every pass who is in it: the same tensor as long as nobody left.
         """
         handles = []
+        ask: Callable[[], Tensor] | None = rows if not isinstance(rows, Tensor) else lambda: rows
         try:
             if strength:
                 layers = targets(model, self.names)
                 for path in self.down:
-                    hook = _hook(self.down[path], self.up[path], strength, rows)
+                    hook = _hook(self.down[path], self.up[path], strength, ask)
                     handles.append(layers[path].register_forward_hook(hook))
             yield model
         finally:
@@ -130,8 +135,8 @@ class Lora:
                 handle.remove()
 
 
-def _hook(down: Tensor, up: Tensor, strength: float, rows: Tensor | None) -> Any:
-    if rows is None:
+def _hook(down: Tensor, up: Tensor, strength: float, ask: Callable[[], Tensor] | None) -> Any:
+    if ask is None:
         a, b = down[0], up[0]
 
         def alone(_module: Any, inputs: Any, output: Tensor) -> Tensor:
@@ -140,15 +145,30 @@ def _hook(down: Tensor, up: Tensor, strength: float, rows: Tensor | None) -> Any
             return moved
 
         return alone
-    nobody = rows < 0
-    chosen = rows.clamp(min=0)
-    size = torch.where(nobody, 0.0, strength).to(up.dtype)[:, None, None]
-    # Gathered once for the block, not at every token.
-    a_t, b_t = down[chosen].mT, (up[chosen] * size).mT
-    anybody = bool(nobody.any())
+    part = _Part(down, up, strength)
 
     def stacked(_module: Any, inputs: Any, output: Tensor) -> Tensor:
+        a_t, b_t, nobody = part.of(ask())
         moved = output + torch.bmm(torch.bmm(inputs[0].to(a_t.dtype), a_t), b_t).to(output.dtype)
-        return torch.where(nobody[:, None, None], output, moved) if anybody else moved
+        return moved if nobody is None else torch.where(nobody, output, moved)
 
     return stacked
+
+
+class _Part:
+    """The matrices of one layer for the people of a batch, gathered anew only when they change."""
+
+    def __init__(self, down: Tensor, up: Tensor, strength: float) -> None:
+        self.down, self.up, self.strength = down, up, strength
+        self.rows: Tensor | None = None
+        self.found: tuple[Tensor, Tensor, Tensor | None]
+
+    def of(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """(B, inputs, rank), (B, rank, outputs), and (B, 1, 1) true where nobody is, or None."""
+        if rows is not self.rows:
+            nobody, chosen = rows < 0, rows.clamp(min=0)
+            size = torch.where(nobody, 0.0, self.strength).to(self.up.dtype)[:, None, None]
+            free = nobody[:, None, None] if bool(nobody.any()) else None
+            self.found = self.down[chosen].mT, (self.up[chosen] * size).mT, free
+            self.rows = rows
+        return self.found

@@ -164,6 +164,15 @@ def open_jobs(db: Database) -> list[dict[str, Any]]:
     return [_parsed(dict(zip(JOB, row, strict=True)), "request", "progress") for row in rows]
 
 
+def last_job(db: Database, profile_id: int) -> dict[str, Any] | None:
+    """A profile's newest job, whatever became of it."""
+    row = db.execute(
+        f"SELECT {', '.join(JOB)} FROM jobs WHERE profile_id = ? ORDER BY id DESC LIMIT 1",
+        [profile_id],
+    ).fetchone()
+    return _parsed(dict(zip(JOB, row, strict=True)), "request", "progress") if row else None
+
+
 def _generation(row: tuple[Any, ...]) -> dict[str, Any]:
     return _parsed(dict(zip(GENERATION, row, strict=True)), "request", "results")
 

@@ -45,6 +45,10 @@ class Work:
         """Everybody's jobs that are not over, oldest first."""
         return list(self.read(states.open_jobs))
 
+    def last_job(self, profile_id: int) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = self.read(lambda db: states.last_job(db, profile_id))
+        return found
+
     # adapters
 
     def add_adapter(self, profile_id: int, new: Mapping[str, Any]) -> int:

@@ -5,7 +5,7 @@ Each row of the batch may carry its own adapter or none; all share one pass of t
 and is bit-equal to the base. Does not merge anything into the model.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,9 +34,24 @@ def lora(
     index = None
     if not isinstance(adapters, Adapter):
         numbers = [next((i for i, d in enumerate(distinct) if d is r), -1) for r in rows]
-        index = torch.tensor(numbers, device=backbone.device)
+        index = present(backbone, torch.tensor(numbers, device=backbone.device))
     with stack(backbone, distinct).on(backbone.model, strength, index):
         yield backbone
+
+
+def present(backbone: Any, index: torch.Tensor) -> Callable[[], torch.Tensor]:
+    """Whose adapter each row in the model needs right now: `index` by row of the whole call."""
+    last: list[Any] = [None, index]
+
+    def ask() -> torch.Tensor:
+        place = backbone.place
+        if place is None:
+            return index
+        if place.rows is not last[0]:
+            last[:] = place.rows, index[place.rows]
+        return last[1]  # type: ignore[no-any-return]
+
+    return ask
 
 
 def fitting(adapter: Adapter, backbone: Any) -> None:

@@ -34,6 +34,10 @@ class Rows:
     def jobs(self, user: int) -> list[dict[str, Any]]:
         return [r for r in reversed(self.all.values()) if r["user_id"] == user]
 
+    def last_job(self, profile: int) -> dict[str, Any] | None:
+        mine = [r for r in self.all.values() if r["profile_id"] == profile]
+        return dict(mine[-1]) if mine else None
+
     def open_jobs(self) -> list[dict[str, Any]]:
         over = ("done", "failed", "stopped")
         return [dict(r) for r in self.all.values() if r["state"] not in over]
@@ -164,7 +168,11 @@ def test_a_failure_says_why_and_can_be_tried_again(jobs, hands) -> None:
     job = start(jobs)
     hands.end(jobs.place(job), "failed", out=False)
     jobs.step()
-    assert jobs.shown(job)["error"] == "as it went" and jobs.shown(job)["can"] == ["resume"]
+    assert jobs.shown(job)["error"] == "as it went"
+    told = jobs.running(5)
+    assert told and told["id"] == job and told["can"] == ["resume", "discard"]
+    jobs.wish(job, "discard")
+    assert jobs.running(5) is None
 
 
 def test_other_peoples_jobs_are_not_there(jobs) -> None:

@@ -149,3 +149,18 @@ def test_twice_the_steps_take_twice_as_long(tmp_path: Path) -> None:
     assert twice == pytest.approx(2 * once)
     assert tokens([("a" * 42, "b" * 42)]) == pytest.approx(32 + 20) and speed() > 0
     assert np.isfinite(once)
+
+
+def test_rows_that_end_early_leave_the_adapters_of_the_others_alone(lm: Any) -> None:
+    """A batch shrinks as its texts end, and is reordered by the lengths of its prompts."""
+    people = [None, made(lm, 3), made(lm, 4)]
+    asked = [
+        Request("a long prompt comes first", seed=1, max_tokens=9),
+        Request("hi", seed=2, max_tokens=3),
+        Request("say hi", seed=3, max_tokens=20),
+    ]
+    with lora(lm, people, 1.0):
+        together = lm.write(asked)
+    for text, request, person in zip(together, asked, people, strict=True):
+        with lora(lm, [person], 1.0):
+            assert [text] == lm.write([request])
