@@ -161,17 +161,29 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Draw(Request):
+    """What to draw. None leaves a setting to the model; `size` is (height, width) in pixels."""
+
+    steps: int | None = None
+    guidance: float | None = None
+    size: tuple[int, int] | None = None
+    negative: str = ""
+
+
+@dataclass(frozen=True)
 class Sample:
     """One result, or a piece of one while `done` is False.
 
-    `delta` is the new text since the last piece; `text` the whole so far. `item` is the id of a
-    pool item for results "from the collection". `score` and `std`: predicted liking and its
-    posterior deviation, in utility units, where a belief was at hand.
+    `pixels` (h, w, 3) uint8 is a drawn picture, or a first look at one. `delta` is the new text
+    since the last piece; `text` the whole so far. `item` is the id of a pool item for results
+    "from the collection". `score` and `std`: predicted liking and its posterior deviation, in
+    utility units, where a belief was at hand.
     """
 
     index: int
     text: str = ""
     delta: str = ""
+    pixels: NDArray[np.uint8] | None = None
     item: int | None = None
     done: bool = True
     score: float | None = None

@@ -6,6 +6,7 @@ BACKBONES = Registry(
     "backbone",
     {
         "causal_lm": Entry("engine.backbones.causal_lm:CausalLM", "A language model"),
+        "diffusion": Entry("engine.backbones.diffusion:Diffusion", "A picture model"),
         "pool": Entry("engine.backbones.pool:PoolBackbone", "A collection"),
     },
 )

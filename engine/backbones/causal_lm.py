@@ -5,7 +5,6 @@ batch mates and plain and personal text share their noise (common random numbers
 lengths share a batch by padding on the left. No remote code, safetensors only.
 """
 
-import hashlib
 import inspect
 import json
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 
 from engine.data import Array, Request, Sample
 from engine.device import choose
-from engine.loading import LOADING
+from engine.loading import LOADING, fingerprint
 from engine.packing import Row
 
 TOP_P = 0.95
@@ -32,7 +31,6 @@ FRAME = "Write a short paragraph. {prompt}"
 # What the libraries call the list of blocks: Llama and its kin, GPT-2, MPT.
 BLOCKS = ("layers", "h", "blocks")
 TOGETHER, WRITTEN = 8, 32
-SAMPLED = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,17 +246,6 @@ def identity(where: str, model: Any) -> str:
         if upstream == "HuggingFaceTB/SmolLM2-135M-Instruct":
             return "smollm2-135m"
     return f"{Path(where).name.lower()}-{fingerprint(model)}"
-
-
-@torch.inference_mode()
-def fingerprint(model: Any) -> str:
-    """8 hex digits of evenly spaced numbers out of every tensor, the same in 16 and 32 bits."""
-    made = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        flat = tensor.detach().reshape(-1)
-        some = flat[:: max(1, flat.numel() // SAMPLED)].to(torch.bfloat16).float().cpu()
-        made.update(f"{name}{tuple(tensor.shape)}".encode() + some.numpy().tobytes())
-    return made.hexdigest()[:8]
 
 
 def _batches(rows: Sequence[Sequence[int]], size: int = TOGETHER) -> Iterator[list[int]]:

@@ -53,6 +53,19 @@ class MiniLM:
             out[rows] = self._batch([clean[i] for i in rows])
         return out
 
+    @torch.inference_mode()
+    def states(self, texts: Sequence[str], tokens: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """(n, tokens, 384) states of the single tokens, zero behind the last, and what `encode`
+        gives of each text cut to as many tokens.
+        """
+        tokenizer, model = self._load()
+        packed = tokenizer(list(texts), padding="max_length", truncation=True, max_length=tokens,
+                           return_tensors="pt")  # fmt: skip
+        hidden = model(**packed).last_hidden_state
+        mask = packed["attention_mask"].unsqueeze(-1).to(hidden.dtype)
+        mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
+        return hidden * mask, torch.nn.functional.normalize(mean, dim=1)
+
     def _load(self) -> tuple[Any, Any]:
         with self._lock:
             if self._parts is None:

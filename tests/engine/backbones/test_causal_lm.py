@@ -9,8 +9,9 @@ import pytest
 import torch
 import transformers
 
-from engine.backbones.causal_lm import CausalLM, fingerprint, identity
+from engine.backbones.causal_lm import CausalLM, identity
 from engine.data import Request
+from engine.loading import fingerprint
 from engine.steering.activation import activation, from_scores, layers_of
 from tests.conftest import LM
 from tests.tiny import tiny_lm

@@ -1,0 +1,355 @@
+"""Any text-to-image pipeline of diffusers behind the Backbone interface: seeded, seen as it draws.
+
+Every row has its own seed, so that a picture does not depend on its batch mates and plain and
+personal pictures share their noise. Safetensors only, no remote code. When memory runs out the next
+rung of a short ladder is taken and said. What a family of models needs is in engine/denoising.py.
+"""
+
+import json
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.data import Array, Draw, Request, Sample
+from engine.denoising import Conditions, Denoiser, family
+from engine.device import choose
+from engine.loading import LOADING, fingerprint
+
+ODD = 7919
+TOGETHER, LARGEST = 8, 2048
+# Timesteps at which two pictures are compared; the ends say little.
+TIMES = (0.2, 0.4, 0.6, 0.8)
+LIBRARIES = ("diffusers", "transformers", None)
+RUNGS = (
+    "as it is",
+    "fewer pictures at a time",
+    "one picture at a time, in slices",
+    "one picture at a time, parts of the model waiting outside the GPU",
+)
+
+
+class BadModel(ValueError):
+    """This folder or file cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What is in the denoiser right now: `rows` (B,) of the call. With guidance each row is there
+    twice, first without its prompt: `told` (B,) false for those.
+    """
+
+    rows: torch.Tensor
+    told: torch.Tensor
+
+
+@dataclass
+class Diffusion:
+    """`name` identifies the weights. `steps` and `guidance` are the model's own, where known."""
+
+    name: str
+    face: Denoiser
+    device: str = "cpu"
+    steps: int | None = None
+    guidance: float | None = None
+    rung: int = 0
+    place: Place | None = None
+    _lock: Any = field(default_factory=threading.Lock, repr=False)
+
+    @classmethod
+    def load(cls, where: str, cpu: bool = False, online: bool = False) -> "Diffusion":
+        """A folder, a single .safetensors file, or an id from the local cache (`online`: hub)."""
+        device = choose(cpu)
+        with LOADING:
+            pipe = _read(where, getattr(torch, device.dtype), online)
+            pipe.to(device.name)
+        pipe.set_progress_bar_config(disable=True)
+        face = family(pipe)
+        name = f"{Path(where).stem.lower()}-{fingerprint(face.module)}"
+        return cls(name, face, device.name)
+
+    def trainable(self) -> torch.nn.Module:
+        module: torch.nn.Module = self.face.module
+        return module
+
+    # drawing
+
+    def generate(self, request: Request) -> Iterator[Sample]:
+        """n pictures of one prompt; picture i of the same seed is always the same."""
+        seeds = [request.seed * ODD + i for i in range(request.n)]
+        yield from self.stream([request.prompt] * request.n, seeds, request)
+
+    def stream(
+        self, prompts: Sequence[Any], seeds: Sequence[int], request: Request
+    ) -> Iterator[Sample]:
+        """One picture per prompt and seed. First looks with done=False, then each once, done."""
+        if not prompts:
+            return
+        _sane(request)
+        start = 0
+        while start < len(prompts):
+            size = (TOGETHER, max(1, TOGETHER // 4), 1, 1)[self.rung]
+            part = list(range(start, min(start + size, len(prompts))))
+            try:
+                yield from self._batch(prompts, seeds, part, request)
+            except (torch.OutOfMemoryError, MemoryError) as wrong:
+                if not self._down():
+                    raise MemoryError(
+                        "there is not enough memory for one picture; ask for a smaller size"
+                    ) from wrong
+                continue
+            if request.cancelled():
+                return
+            start += len(part)
+
+    def _batch(
+        self, prompts: Sequence[Any], seeds: Sequence[int], part: list[int], request: Request
+    ) -> Iterator[Sample]:
+        """The pipeline runs in a thread, so that its looks can be handed on as they come."""
+        came: queue.Queue[Any] = queue.Queue()
+
+        def work() -> None:
+            try:
+                came.put(self._run(prompts, seeds, part, request, came.put))
+            except BaseException as wrong:  # noqa: BLE001 - handed to the caller's thread
+                came.put(wrong)
+
+        with self._lock:
+            thread = threading.Thread(target=work, name="draw", daemon=True)
+            thread.start()
+            try:
+                while True:
+                    found = came.get()
+                    if isinstance(found, BaseException):
+                        raise found
+                    if isinstance(found, Sample):
+                        yield found
+                        continue
+                    break
+            finally:
+                # Nobody listens any more: it ends at its next step.
+                self.face.pipe._interrupt = True
+                thread.join()
+        for index, pixels in zip(part, found, strict=True):
+            if pixels is not None:
+                yield Sample(index, pixels=pixels, label=self.said())
+
+    @torch.inference_mode()
+    def _run(self, prompts: Sequence[Any], seeds: Sequence[int], part: list[int],
+             request: Request, tell: Callable[[Any], None]) -> Sequence[Any]:  # fmt: skip
+        pipe, more = self.face.pipe, self._settings(request)
+        looks = _Looks(self, part, request, tell)
+        made = [torch.Generator().manual_seed(seeds[k]) for k in part]
+        guided = more.get("guidance_scale", 2.0) > 1
+        self._placed(part, guided)
+        try:
+            asked = self.face.call([prompts[k] for k in part], getattr(request, "negative", ""))
+            found = pipe(**asked, **more, generator=made, output_type="np",
+                         callback_on_step_end=looks)  # fmt: skip
+        finally:
+            self.place = None
+        if request.cancelled():
+            return [None] * len(part)
+        return [(np.asarray(p) * 255).round().astype(np.uint8) for p in found.images]
+
+    def _placed(self, part: list[int], guided: bool) -> None:
+        rows = torch.tensor(part, device=self.device)
+        told = torch.ones(len(part), dtype=torch.bool, device=self.device)
+        if guided:
+            rows, told = torch.cat([rows, rows]), torch.cat([~told, told])
+        self.place = Place(rows, told)
+
+    def _settings(self, request: Request) -> dict[str, Any]:
+        steps = getattr(request, "steps", None) or self.steps
+        guidance = getattr(request, "guidance", None)
+        guidance = self.guidance if guidance is None else guidance
+        size = getattr(request, "size", None)
+        made: dict[str, Any] = {"num_inference_steps": steps, "guidance_scale": guidance}
+        if size:
+            made |= {"height": size[0], "width": size[1]}
+        return {k: v for k, v in made.items() if v is not None}
+
+    def said(self) -> str:
+        """What a person is told of the memory ladder; empty on its first rung."""
+        return f"little memory: {RUNGS[self.rung]}" if self.rung else ""
+
+    def _down(self) -> bool:
+        """Take the next rung; False at the bottom."""
+        if self.rung + 1 == len(RUNGS) or (self.rung == 2 and self.device == "cpu"):
+            return False
+        self.rung += 1
+        if self.rung == 2:
+            self.face.pipe.enable_attention_slicing()
+            if hasattr(self.face.pipe.vae, "enable_slicing"):
+                self.face.pipe.vae.enable_slicing()
+        if self.rung == 3:
+            self.face.pipe.enable_model_cpu_offload()
+        if self.device == "cuda":
+            torch.cuda.empty_cache()
+        return True
+
+    # judging
+
+    @torch.inference_mode()
+    def score(
+        self, prompts: Sequence[Any], chosen: Sequence[Any], rejected: Sequence[Any], seed: int = 0
+    ) -> Array:
+        """(m, 2) negative denoising errors of PIL pictures, chosen first, with the same noise and
+        timesteps for both sides.
+        """
+        out = np.zeros((len(prompts), 2), np.float32)
+        for row, prompt in enumerate(prompts):
+            clean = self.encode([chosen[row], rejected[row]])
+            told = self.face.conditions([prompt])
+            out[row] = -self.errors(clean, told, seed + row)
+        return out
+
+    def errors(self, clean: torch.Tensor, told: Conditions, seed: int) -> Array:
+        """(B,) mean errors over TIMES; all rows share their noise."""
+        made = torch.Generator().manual_seed(seed)
+        noise = torch.randn(len(TIMES), *clean.shape[1:], generator=made).to(clean)
+        wide = {k: v.expand(len(clean) * len(TIMES), *v.shape[1:]) for k, v in told.items()}
+        times = torch.tensor(TIMES, device=clean.device).repeat(len(clean))
+        found = self.face.errors(clean.repeat_interleave(len(TIMES), 0),
+                                 noise.repeat(len(clean), 1, 1, 1), times, wide)  # fmt: skip
+        mean: Array = found.view(len(clean), len(TIMES)).mean(1).cpu().numpy()
+        return mean
+
+    def encode(self, pictures: Sequence[Any], side: int | None = None) -> torch.Tensor:
+        """(n, c, h, w) latents of PIL pictures, brought to one size (default the model's own)."""
+        side = side or self.side()
+        arrays = [np.asarray(p.convert("RGB").resize((side, side), 1), np.float32) / 127.5 - 1
+                  for p in pictures]  # fmt: skip
+        pixels = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).to(self.device)
+        return self.face.latents(pixels).float()
+
+    def side(self) -> int:
+        """Height and width the model draws when nothing is said."""
+        config = self.face.module.config
+        size = config.get("sample_size") or getattr(self.face.pipe, "default_sample_size", 64)
+        return int(size) * int(self.face.pipe.vae_scale_factor)
+
+
+class _Looks:
+    """Called by the pipeline after each step: stops it when asked, hands on a first look.
+
+    On the straight path two steps give the direction, and with it the picture it leads to; only
+    where decoding is cheap.
+    """
+
+    def __init__(self, backbone: Diffusion, part: list[int], request: Request,
+                 tell: Callable[[Any], None]) -> None:  # fmt: skip
+        self.backbone, self.part, self.request, self.tell = backbone, part, request, tell
+        self.cheap = type(backbone.face.pipe.vae).__name__ == "AutoencoderTiny"
+        self.last: tuple[torch.Tensor, float] | None = None
+
+    def __call__(self, pipe: Any, step: int, _time: Any, given: dict[str, Any]) -> dict[str, Any]:
+        if self.request.cancelled():
+            pipe._interrupt = True
+        elif self.cheap:
+            self._look(pipe, step, given["latents"])
+        else:
+            total = pipe.num_timesteps
+            for index in self.part:
+                self.tell(Sample(index, done=False, label=f"step {step + 1} of {total}"))
+        return given
+
+    def _look(self, pipe: Any, step: int, latents: torch.Tensor) -> None:
+        sigma = float(pipe.scheduler.sigmas[step + 1])
+        if self.last is not None and sigma > 0:
+            before, high = self.last
+            leads = latents - sigma * (before - latents) / (high - sigma)
+            drawn = self.backbone.face.pixels(leads)
+            for index, pixels in zip(self.part, as_bytes(drawn), strict=True):
+                self.tell(Sample(index, pixels=pixels, done=False))
+        self.last = latents, sigma
+
+
+def as_bytes(pixels: torch.Tensor) -> NDArray[np.uint8]:
+    """(B, 3, H, W) in -1..1 to (B, H, W, 3) uint8."""
+    whole = ((pixels.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    found: NDArray[np.uint8] = whole.permute(0, 2, 3, 1).cpu().numpy()
+    return found
+
+
+def _sane(request: Request) -> None:
+    if isinstance(request, Draw) and request.size and max(request.size) > LARGEST:
+        raise BadModel(f"{max(request.size)} pixels are too many; ask for at most {LARGEST}")
+
+
+def _read(where: str, dtype: torch.dtype, online: bool) -> Any:
+    from diffusers import DiffusionPipeline
+
+    kind: Any = DiffusionPipeline
+    path = Path(where)
+    if path.is_file():
+        return _single(path, dtype, online)
+    absent: dict[str, None] = {}
+    if path.is_dir():
+        absent = _checked(path)
+    elif not online and path.is_absolute():
+        raise BadModel(f"{where} is not there; give a folder of a diffusers pipeline")
+    try:
+        return kind.from_pretrained(where, dtype=dtype, use_safetensors=True,
+                                    local_files_only=not online, **absent)  # fmt: skip
+    except (OSError, ValueError, KeyError, RuntimeError) as wrong:
+        raise BadModel(f"{where} could not be loaded: {_first_line(wrong)}") from wrong
+
+
+def _checked(folder: Path) -> dict[str, None]:
+    """The parts a folder leaves out; BadModel for pickles and code."""
+    index = folder / "model_index.json"
+    if not index.exists():
+        raise BadModel(f"{folder} holds no model_index.json; give a folder of a diffusers pipeline")
+    try:
+        told = json.loads(index.read_text())
+    except ValueError as wrong:
+        raise BadModel(f"{index} cannot be read: {wrong}") from None
+    parts = {k: v for k, v in told.items() if isinstance(v, list)}
+    for name, value in parts.items():
+        if len(value) != 2 or value[0] not in LIBRARIES:
+            raise BadModel(f"{name} of this model brings code of its own, which is never run here")
+    if any(folder.rglob("*.py")):
+        raise BadModel("this model brings code of its own, which is never run here")
+    for name, value in parts.items():
+        old = [p for e in ("bin", "ckpt", "pt", "pkl") for p in (folder / name).glob(f"*.{e}")]
+        if value[0] and old and not list((folder / name).glob("*.safetensors")):
+            raise BadModel(
+                f"{name} comes as {old[0].name}, a file that can run code when it is read; "
+                "get this model as .safetensors"
+            )
+    return {name: None for name, value in parts.items() if value[1] is None}
+
+
+def _single(path: Path, dtype: torch.dtype, online: bool) -> Any:
+    from diffusers import StableDiffusionPipeline
+
+    if path.suffix != ".safetensors":
+        raise BadModel(f"{path.name} is not a .safetensors file; only those are read here")
+    # Its kind is told by the names inside; the shape beside it (a folder of configs) may be local.
+    config = path.with_suffix("")
+    more = {"config": str(config)} if (config / "model_index.json").exists() else {}
+    kind: Any = StableDiffusionPipeline
+    if more:
+        import diffusers
+
+        kind = getattr(
+            diffusers, json.loads((config / "model_index.json").read_text())["_class_name"]
+        )
+    try:
+        return kind.from_single_file(str(path), dtype=dtype, local_files_only=not online, **more)
+    except (OSError, ValueError, KeyError, RuntimeError) as wrong:
+        raise BadModel(
+            f"{path.name} could not be loaded: {_first_line(wrong)}. A single file needs the small "
+            f"config files of its family: put them into {config}, or go online once"
+        ) from wrong
+
+
+def _first_line(wrong: Exception) -> str:
+    return (str(wrong).strip().splitlines() or [type(wrong).__name__])[0][:300]

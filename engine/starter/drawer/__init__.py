@@ -1,0 +1,1 @@
+"""The starter picture model: data, conditions, training recipe, weights and card."""
