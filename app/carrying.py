@@ -95,7 +95,7 @@ class Carrying:
             title=row["name"], model=studio.maker.lm_place().resolve(),
             adapter=self.keeping.load(row["id"]), facts=facts,
             direction=self._direction(row["profile_id"]),
-            answers=() if privacy == "vector only" else self._answers(row["profile_id"]),
+            answers=() if privacy == "vector only" else studio.told(row["profile_id"]),
             gguf=_gguf(studio.maker),
         )  # fmt: skip
 
@@ -106,11 +106,6 @@ class Carrying:
         if not taste.answers:
             return None
         return direction(self.studio, self.studio.maker.language_model(), taste)
-
-    def _answers(self, profile: int) -> list[dict[str, Any]]:
-        owner = self.studio.store.profile(profile).user_id
-        body, _, _ = self.studio.export(owner, profile, "answers")
-        return [json.loads(line) for line in body.decode().splitlines()]
 
     def file(self, user: int, adapter: int, target: str) -> tuple[Path, str]:
         """(zip on the disk, name) of a finished export."""

@@ -307,6 +307,12 @@ class Studio:
         rows = answers_jsonl(self.store, profile)
         return "".join(rows).encode(), f"{stem}-answers.jsonl", "application/x-ndjson"
 
+    def told(self, profile: int) -> list[dict[str, Any]]:
+        """The answers that count, with all that was shown: what data sets are made of."""
+        from profiles.exports import told
+
+        return told(self.store, profile)
+
     def import_bundle(self, user: int, data: bytes) -> dict[str, Any]:
         """A bundle becomes a new profile of this user; nothing is written unless all of it is."""
         from profiles.bundle import BadBundle, read_bundle

@@ -1,4 +1,5 @@
-"""A profile's answers as JSON lines and as CSV: no local numbers, everything by content hash.
+"""A profile's answers as JSON lines, as CSV and as plain rows for data sets: no local numbers,
+everything by content hash.
 
 A pair with a pick also carries prompt, chosen, rejected: what trainers of preference losses read.
 For pictures these two are content hashes.
@@ -48,6 +49,41 @@ def portable(db: Database, profile_id: int) -> list[dict[str, Any]]:
         db.execute("SELECT id, number FROM questions WHERE profile_id = ?", [profile_id]).fetchall()
     )
     return [_row(row, shown, numbers) for row in answers.rows(db, profile_id)]
+
+
+def told(store: Store, profile_id: int) -> list[dict[str, Any]]:
+    """The answers that count, with all that was shown: what data sets are made of.
+
+    No keys, times or notes. `made` of an item says whether it shipped ("starter"), is the person's
+    own or was generated; `picked` is 0 or its place in click order.
+    """
+    return store.read(lambda db: _told(db, profile_id))
+
+
+def _told(db: Database, profile_id: int) -> list[dict[str, Any]]:
+    people.profile(db, profile_id)
+    items = {
+        number: {"hash": digest, "prompt": prompt, "text": text, "made": made}
+        for number, digest, prompt, text, made in db.execute(
+            "SELECT DISTINCT i.id, i.hash, i.prompt, i.text, i.made FROM questions q,"
+            " json_each(q.items) j JOIN items i ON i.id = j.value WHERE q.profile_id = ?",
+            [profile_id],
+        )
+    }
+    rows = (r for r in answers.rows(db, profile_id) if r["act"] == "answer" and r["effective"])
+    return [_full(row, items) for row in rows]
+
+
+def _full(row: dict[str, Any], items: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    outcome = row["outcome"]
+    picks = outcome["picks"] if isinstance(outcome, dict) else []
+    return {
+        "answer": row["seq"], "kind": row["kind"], "form": row["form"], "rule": row["rule"],
+        "repeat": row["repeat_of"] is not None, "outcome": "picks" if picks else outcome,
+        "strength": row["strength"],
+        "items": [{**items[i], "picked": picks.index(i) + 1 if i in picks else 0}
+                  for i in row["items"]],
+    }  # fmt: skip
 
 
 def _row(

@@ -17,5 +17,24 @@ EXPORTS = Registry(
             "vgel/repeng export_gguf",
         ),
         "diffusers": Entry("engine.exports.diffusers:DIFFUSERS", "diffusers", "diffusers 0.42"),
+        "trl_preference": Entry(
+            "engine.exports.trl_preference:TRL_PREFERENCE",
+            "TRL preference pairs",
+            "TRL dataset_formats.md",
+        ),
+        "trl_kto": Entry(
+            "engine.exports.trl_kto:TRL_KTO", "TRL KTO judgements", "TRL dataset_formats.md"
+        ),
+        "answers_jsonl": Entry(
+            "engine.exports.answers_jsonl:ANSWERS_JSONL", "Answers as JSON lines", "JSON Lines"
+        ),
+        "answers_csv": Entry(
+            "engine.exports.answers_csv:ANSWERS_CSV", "Answers as a table (CSV)", "RFC 4180"
+        ),
+        "answers_parquet": Entry(
+            "engine.exports.answers_parquet:ANSWERS_PARQUET",
+            "Answers as a table (Parquet)",
+            "Apache Parquet, by pyarrow",
+        ),
     },
 )

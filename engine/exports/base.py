@@ -54,8 +54,8 @@ class Facts:
 class Material:
     """All that an export may draw on. `model` is the folder of the base model.
 
-    `answers` are rows as profiles/exports.py gives them. `prompt` is the system text (shots and
-    description). `gguf` is the base model as llama.cpp reads it, where there is one.
+    `answers` are rows as `told` of profiles/exports.py gives them. `prompt` is the system text
+    (shots and description). `gguf` is the base model as llama.cpp reads it, where there is one.
     """
 
     title: str
@@ -206,9 +206,10 @@ def prove(export: Export, what: Material, folder: Path, fresh: bool = True) -> P
     read = reloaded if fresh else lambda f, *a: f(*a)
     loaded = read(export.reload, folder, expected.probe)
     if loaded.matched < loaded.total or not loaded.total:
+        found = "rows came back as written" if export.words else "names found their place"
         raise Refused(
-            f"{export.label}: {loaded.matched} of {loaded.total} names found their place, so the "
-            f"files were removed. {loaded.why}".strip()
+            f"{export.label}: {loaded.matched} of {loaded.total} {found}, so the files were "
+            f"removed. {loaded.why}".strip()
         )
     tick: Tick = "loaded there" if loaded.own else "keys checked"
     why = f"{expected.note} {loaded.why}".strip()
@@ -238,10 +239,10 @@ def _compared(export: Export, expected: Expected, loaded: Loaded) -> tuple[float
 
 
 def _allowed(export: Export, what: Material) -> None:
-    missing = sorted(n for n in export.needs if not getattr(what, n))
-    if missing:
-        raise Refused(f"{export.label} needs {' and '.join(missing)}; there is none here yet")
     if export.words and what.facts.privacy == "vector only":
         raise Refused(
             f"{export.label} holds texts and answers; choose 'pseudonymous' or 'full' to export it"
         )
+    missing = sorted(n for n in export.needs if not getattr(what, n))
+    if missing:
+        raise Refused(f"{export.label} needs {' and '.join(missing)}; there is none here yet")

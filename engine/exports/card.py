@@ -14,6 +14,8 @@ PRIVACY = {
     "pseudonymous": "Numbers and, in data sets, answers under a random id; no name, no own words.",
     "full": "May hold the title and the words of the person; share it as you would share those.",
 }
+WORDS = ("These are the answers of one person and speak for nobody else. No licence is given with "
+         "them: choose one before you share them.")  # fmt: skip
 # Licences that the hub knows by name; any other is 'other' with its name beside it.
 KNOWN = {"apache-2.0", "mit", "openrail", "creativeml-openrail-m", "openrail++", "cc-by-4.0",
          "cc0-1.0", "llama3", "gemma", "bsd-3-clause"}  # fmt: skip
@@ -28,6 +30,8 @@ def write_card(export: Export, what: Material, proof: Proof, folder: Path) -> Pa
 
 def front(export: Export, what: Material) -> str:
     """YAML; a JSON string is a YAML string, so nothing in a name can break out."""
+    if export.words:
+        return f"---\ntags: {json.dumps(['penchant', 'preference'])}\n---\n"
     base = what.base
     licence = base.licence.lower() or "unknown"
     lines = ["---"]
@@ -39,9 +43,8 @@ def front(export: Export, what: Material) -> str:
         lines += ["license: other", f"license_name: {json.dumps(base.licence)}"]
     if export.library:
         lines.append(f"library_name: {export.library}")
-    if not export.words:
-        kind = "text-to-image" if _pictures(what) else "text-generation"
-        lines.append(f"pipeline_tag: {kind}")
+    kind = "text-to-image" if _pictures(what) else "text-generation"
+    lines.append(f"pipeline_tag: {kind}")
     tags = ["penchant", "personalisation", *(["lora"] if what.adapter else [])]
     return "\n".join([*lines, f"tags: {json.dumps(tags)}", "---", ""])
 
@@ -51,22 +54,32 @@ def _pictures(what: Material) -> bool:
 
 
 def body(export: Export, what: Material, proof: Proof) -> str:
-    facts, base = what.facts, what.base
+    facts = what.facts
     usage = export.usage.format(name=what.name, slug=what.slug, strength=f"{facts.strength:g}")
-    revision = f", revision {base.revision}" if base.revision else ""
     parts = [
         f"# {_plain(what.name)}",
         "What one person likes, learnt by comparing.",
         f"## Use\n\n{usage}",
-        f"## Strength\n\nRecommended {facts.strength:g}; results stay sound from "
-        f"{facts.range[0]:g} to {facts.range[1]:g}. 0 is the base model.",
+        *([] if export.words else [f"## Strength\n\n{_strength(what)}"]),
         f"## How it was learnt\n\n{_learnt(what)}",
-        f"## How it was checked\n\n{_checked(proof)}",
-        f"## Limits\n\nIt follows the taste of one person and fits {base.upstream or base.name}"
-        f"{revision} only. {base.note}".rstrip(),
+        f"## How it was checked\n\n{_checked(proof, 'rows' if export.words else 'names')}",
+        f"## Limits\n\n{WORDS if export.words else _limits(what)}",
         f"## Privacy\n\n{facts.privacy}: {PRIVACY[facts.privacy]}",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _strength(what: Material) -> str:
+    facts = what.facts
+    return (f"Recommended {facts.strength:g}; results stay sound from {facts.range[0]:g} to "
+            f"{facts.range[1]:g}. 0 is the base model.")  # fmt: skip
+
+
+def _limits(what: Material) -> str:
+    base = what.base
+    revision = f", revision {base.revision}" if base.revision else ""
+    return (f"It follows the taste of one person and fits {base.upstream or base.name}{revision} "
+            f"only. {base.note}").rstrip()  # fmt: skip
 
 
 def _learnt(what: Material) -> str:
@@ -81,8 +94,8 @@ def _learnt(what: Material) -> str:
     return f"{said}. Agreement on held-out answers was not measured."
 
 
-def _checked(proof: Proof) -> str:
-    said = f"{proof.tick.capitalize()}: {proof.matched} of {proof.total} names matched."
+def _checked(proof: Proof, noun: str) -> str:
+    said = f"{proof.tick.capitalize()}: {proof.matched} of {proof.total} {noun} matched."
     if proof.max_diff is not None:
         said += (f" Largest difference from the studio's own output {proof.max_diff:.2g}, where "
                  f"the change to the base model is {proof.effect:.2g}.")  # fmt: skip

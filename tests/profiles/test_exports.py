@@ -7,7 +7,7 @@ import json
 import pytest
 
 from profiles.bundle import answers_csv, answers_jsonl
-from profiles.exports import COLUMNS
+from profiles.exports import COLUMNS, told
 from profiles.store import NewItem, Store
 from tests.profiles.desk import Desk, full_desk, sha
 
@@ -57,3 +57,25 @@ def test_the_table_has_every_row_and_column(store: Store) -> None:
     assert [int(row["seq"]) for row in table] == [row["seq"] for row in lines]
     assert tuple(table[0]) == COLUMNS and set(lines[0]) <= set(COLUMNS)
     assert json.loads(table[6]["extra"]) == {"why": "=warmer"}
+
+
+def test_what_data_sets_are_made_of_shows_everything_and_tells_no_key(desk: Desk) -> None:
+    desk.pick(desk.ask(0, 1), 1, note="mine", key="secret")
+    desk.say(desk.ask(0, 1, repeat_of=1), "both_good")
+    desk.pick(desk.ask(2, 3))
+    desk.undo()
+    rows = told(desk.store, desk.profile)
+    assert [(r["answer"], r["outcome"], r["repeat"]) for r in rows] == [
+        (1, "picks", False), (2, "both_good", True)]  # fmt: skip
+    assert rows[0]["items"] == [
+        {"hash": sha("passage 0"), "prompt": "say it", "text": "passage 0", "made": "starter",
+         "picked": 0},
+        {"hash": sha("passage 1"), "prompt": "say it", "text": "passage 1", "made": "starter",
+         "picked": 1}]  # fmt: skip
+    assert "secret" not in str(rows) and "mine" not in str(rows)
+
+
+def test_picks_of_a_grid_keep_their_click_order(store: Store) -> None:
+    grid = next(r for r in told(store, full_desk(store).profile) if r["kind"] == "picture")
+    assert [i["picked"] for i in grid["items"]] == [2, 0, 0, 1]
+    assert all(i["text"] is None and i["made"] == "own" for i in grid["items"])
