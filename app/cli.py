@@ -36,6 +36,10 @@ def main(argv: Sequence[str]) -> int:
         from tests.bench import bench
 
         return int(bench(given))
+    if given.command == "train-starter":
+        from app.drawing import train
+
+        return train(given)
     if given.command == "doctor":
         from app.doctor import doctor
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from app import drawing
 from app.making import Taste, Unavailable
 from app.shelves import CAPTION_ENCODER, captions
 from app.wire import Bad, Missing
@@ -26,7 +27,7 @@ def create(
     wanted: dict[str, Any],
     cancelled: Callable[[], bool],
 ) -> Iterator[dict[str, Any]]:
-    """NDJSON lines: start, piece*, sample*, note*, done; or error."""
+    """NDJSON lines: start, piece*, look*, sample*, note*, done; or error."""
     kind: Kind = wanted["medium"]
     request = Request(
         prompt=wanted["prompt"],
@@ -37,6 +38,7 @@ def create(
         cancelled=cancelled,
     )
     taste = _taste(studio, profile, kind)
+    unknown = drawing.unknown(studio, request.prompt) if _draws(kind) else ""
     yield {
         "type": "start",
         "medium": kind,
@@ -44,7 +46,10 @@ def create(
         "personal": taste.answers > 0,
         "depth": depth_of(studio, profile, wanted),
         "label": COLLECTION if kind == "picture" else studio.maker.lm_name(),
+        "drawn": request.n if _draws(kind) and not unknown else 0,
     }
+    if unknown:
+        yield {"type": "note", "text": unknown}
     if not taste.answers:
         yield {"type": "note", "text": "Not in your taste yet: three picks change that."}
     results: list[dict[str, Any]] = []
@@ -52,6 +57,9 @@ def create(
         make = _pictures if kind == "picture" else _words
         for side, sample in make(studio, user, request, taste, wanted):
             line = _line(studio, side, sample)
+            if "image" in line and line["type"] == "sample":
+                about = drawing.settings(request, wanted["strength"], side, sample.index)
+                line["image"] = drawing.as_url(sample.pixels, about)
             if line["type"] == "sample":
                 results.append(line)
             yield line
@@ -86,6 +94,12 @@ def _pictures(
         encode=lambda texts: studio.maker.encode(CAPTION_ENCODER, texts),
     )
     yield from studio.maker.pictures(backbone, request, taste, wanted["strength"])
+    if _draws("picture") and not drawing.unknown(studio, request.prompt):
+        yield from drawing.drawn(studio, request, taste, wanted["strength"], request.n)
+
+
+def _draws(kind: Kind) -> bool:
+    return kind == "picture" and drawing.ready()
 
 
 def _words(
@@ -154,9 +168,12 @@ def _line(studio: "Studio", side: str, sample: Sample) -> dict[str, Any]:
         "side": side,
         "index": sample.index,
     }
-    if not sample.done:
+    if sample.pixels is not None:
+        line["type"] = "sample" if sample.done else "look"
+        line["image"] = drawing.as_url(sample.pixels)
+    elif not sample.done:
         return {**line, "delta": sample.delta}
-    if sample.item is not None:
+    elif sample.item is not None:
         line["item"] = studio.item_json(sample.item, sample.score, sample.std)
     else:
         line["text"] = sample.text
@@ -197,6 +214,10 @@ def _ids(
 ) -> dict[tuple[str, int], int]:
     """Item ids of all results; generated texts become items when they are first judged."""
     pictures = {k: r["item"]["id"] for k, r in shown.items() if "item" in r}
+    drawn = {k: drawing.from_url(r["image"]) for k, r in shown.items() if "image" in r}
+    if drawn:
+        made = studio.add_drawn(*who, list(drawn.values()), prompt)
+        pictures |= dict(zip(drawn, made, strict=True))
     texts: Sequence[tuple[tuple[str, int], str]] = [
         (k, r["text"]) for k, r in shown.items() if r.get("text", "").strip()
     ]

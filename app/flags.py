@@ -124,11 +124,24 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("--seed", type=int, default=0)
     bench.add_argument("--people", metavar="FILE.py", help="your own simulated people")
     bench.add_argument("--quick", action="store_true", help="a smoke test, marked as such")
+    _starter(command("train-starter", "make the small drawing model again, from the collection"))
     doctor = command("doctor", "say what is there and what is missing", shared, serving)
     doctor.add_argument("--json", action="store_true", help="JSON for programs")
     for verb, (text, words) in VERBS.items():
         _verb(command(verb, text, shared), verb, words)
     return top
+
+
+def _starter(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--out", metavar="DIR", default="starter-training", help="folder of the run")
+    p.add_argument("--minutes", type=float, default=75.0, help="for the model that draws")
+    p.add_argument("--vae-minutes", type=float, default=20.0, help="for the autoencoder")
+    p.add_argument("--decoder-minutes", type=float, default=0.0,
+                   help="only give the decoder more time, nothing else")  # fmt: skip
+    p.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    p.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    p.add_argument("--batch", type=int, default=32)
+    p.add_argument("--layers", type=int, default=8)
 
 
 def _serving(p: argparse.ArgumentParser) -> None:

@@ -175,16 +175,18 @@ class Shelves:
         self.forget(who[0])
         return [int(i) for i in ids]
 
-    def add_pictures(self, who: tuple[int, int], blobs: Sequence[tuple[str, bytes]]) -> list[int]:
-        """Check, shrink, encode and store own pictures."""
+    def add_pictures(
+        self, who: tuple[int, int], blobs: Sequence[tuple[str, bytes]], made: str = "own"
+    ) -> list[int]:
+        """Check, shrink, encode and store pictures: (name or prompt, file) each."""
         pictures = [_read(name, data) for name, data in blobs]
         packed = [_pack(p) for p in pictures]
         hashes = [hashlib.sha256(b).hexdigest() for b in packed]
         self._embed("picture", hashes, pictures)
         rows = []
         for (name, _), digest, body in zip(blobs, hashes, packed, strict=True):
-            stem = name.rsplit("/", 1)[-1].rsplit(".", 1)[0][:80]
-            rows.append(self.new_item(digest, stem, None, "own", {}, body))
+            stem = name.rsplit("/", 1)[-1].rsplit(".", 1)[0][:80] if made == "own" else name
+            rows.append(self.new_item(digest, stem, None, made, {}, body))
         self._caption(hashes, [r.prompt for r in rows])
         ids = self.store.add_items("picture", rows, *who)
         self.forget(who[0])

@@ -282,6 +282,13 @@ class Studio:
         self._reshelve(user, "text")
         return ids
 
+    def add_drawn(self, user: int, profile: int, blobs: list[bytes], prompt: str) -> list[int]:
+        """Drawn pictures become items when they are first judged; never asked about."""
+        named = [(prompt, blob) for blob in blobs]
+        ids = self.shelves.add_pictures((user, profile), named, "generated")
+        self._reshelve(user, "picture")
+        return ids
+
     def media(self, user: int, item: int) -> tuple[bytes, str]:
         """Bytes and type of a picture or passage this user may see."""
         found = self._own_item(user, item)

@@ -102,7 +102,7 @@ export class Create {
     try {
       const profile = await ensure();
       const medium = state.medium;
-      const run = { medium, profile: profile.id, generation: null, waiting: [] };
+      const run = { medium, profile: profile.id, generation: null, waiting: [], prompt };
       this.#lay(run);
       const body = { medium, prompt, n: COUNT[medium], strength: Number(this.slider.value) / 100, seed: Number(this.seed.value) || 0 };
       if (this.depth.value) body.depth = this.depth.value;
@@ -142,12 +142,27 @@ export class Create {
     this.say("Making.");
   }
 
+  // What the small model draws comes below what was found: it is a sketch.
+  #sketches(run, count) {
+    if (!count) return;
+    for (const side of Object.keys(SIDES)) {
+      const tiles = Array.from({ length: count }, (_, k) => {
+        const result = new Result(run, side, COUNT[run.medium] + k);
+        this.tiles.set(`${side} ${COUNT[run.medium] + k}`, result);
+        return result.node;
+      });
+      const about = h("p", { class: "note", text: "Sketches, drawn just now by the small model that ships with the studio." });
+      this.results.querySelector(`.side-column.${side}`).append(h("section", { class: "sketches", "aria-label": `${SIDES[side]}: drawn` }, h("h3", { text: "Drawn" }), about, h("div", { class: `made ${run.medium}` }, tiles)));
+    }
+  }
+
   #line(line, run) {
     const tile = this.tiles.get(`${line.side} ${line.index}`);
     if (line.type === "start") this.#begun(line, run);
     else if (line.type === "note") this.say(line.text);
     else if (line.type === "error") this.say(line.error, true);
     else if (line.type === "piece") tile?.grow(line.delta);
+    else if (line.type === "look") tile?.look(line.image);
     else if (line.type === "sample") tile?.finish(line);
     else if (line.type === "done") this.#done(line, run);
   }
@@ -156,6 +171,7 @@ export class Create {
   #begun(line, run) {
     this.say(run.medium === "picture" ? "Chosen from the collection that ships with the studio." : "Written on this machine.");
     this.status.title = line.label ?? "";
+    this.#sketches(run, line.drawn ?? 0);
   }
 
   #done(line, run) {

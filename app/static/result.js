@@ -31,10 +31,18 @@ export class Result {
     this.body.textContent = this.text;
   }
 
+  /** A first look at a picture that is still being drawn. */
+  look(source) {
+    this.body.classList.remove("waiting");
+    this.body.classList.add("drawing");
+    const image = this.body.querySelector("img") ?? this.body.appendChild(h("img", { class: "draft", alt: "" }));
+    image.src = source;
+  }
+
   finish(line) {
     this.done = true;
-    this.body.classList.remove("waiting");
-    this.item = line.item ?? { text: line.text };
+    this.body.classList.remove("waiting", "drawing");
+    this.item = line.item ?? (line.image ? { media: line.image, alt: `A drawing of ${this.run.prompt}` } : { text: line.text });
     if (this.item.media) clear(this.body, this.#picture());
     else this.body.textContent = this.item.text ?? line.text ?? "";
     this.label.textContent = line.label ?? "";

@@ -9,6 +9,7 @@ STEERING = Registry(
         "activation": Entry(
             "engine.steering.activation:activation", "Steered", "Turner et al. 2023; Rimsky 2024"
         ),
+        "leaning": Entry("engine.steering.leaning:leaning", "Leaning", "prompt directions, 2"),
         "prompt": Entry("engine.steering.prompt:said", "Prompted", "16"),
         "lora": Entry("engine.steering.lora:lora", "Tuned", "Hu et al. 2021"),
     },

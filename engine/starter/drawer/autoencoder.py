@@ -67,6 +67,20 @@ def teach(model: Any, pixels: NDArray[np.uint8], clock: Clock, seed: int = 0) ->
     model.eval()
 
 
+@torch.no_grad()
+def even(model: Any, pixels: NDArray[np.uint8]) -> None:
+    """Give every channel of the latents mean 0 and deviation 1 by changing the two convolutions
+    next to them. The decoder squashes what it is given, so it needs some more teaching after.
+    """
+    latents = torch.cat([model.encode(as_tensor(p)).latents for p in _parts(pixels)])
+    mean, std = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
+    last, first = model.encoder.layers[-1], model.decoder.layers[0]
+    last.weight.div_(std[:, None, None, None])
+    last.bias.sub_(mean).div_(std)
+    first.bias.add_((first.weight * mean[:, None, None]).sum((1, 2, 3)))
+    first.weight.mul_(std[:, None, None])
+
+
 @torch.inference_mode()
 def settle(model: Any, pixels: NDArray[np.uint8]) -> None:
     """Write into its settings what brings latents to mean 0 and deviation 1."""

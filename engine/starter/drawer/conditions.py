@@ -23,11 +23,18 @@ LOUD = 8.0
 
 @dataclass(frozen=True)
 class Told:
-    """One picture's conditions. `facts` by name of FACTS, in standard units; all may be empty."""
+    """One picture's conditions; all may be empty.
+
+    `styles`: weights by name, 1 for one style alone. `facts`: by name of FACTS a value in standard
+    units and how firmly it is told, 0 to 1.
+    """
 
     text: str = ""
-    style: str = ""
-    facts: Mapping[str, float] = field(default_factory=dict)
+    styles: Mapping[str, float] = field(default_factory=dict)
+    facts: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+
+WHITE = {"ground red": (1.0, 1.0), "ground green": (1.0, 1.0), "ground blue": (1.0, 1.0)}
 
 
 class Words:
@@ -58,11 +65,11 @@ def vector(told: Sequence[Told], sentences: torch.Tensor) -> torch.Tensor:
     """(n, WIDTH) from conditions and their sentence vectors (n, 384)."""
     made = np.zeros((len(told), WIDTH - WORDS), np.float32)
     for row, each in zip(made, told, strict=True):
-        if each.style:
-            row[STYLES.index(each.style)] = 1.0
-        for name, value in each.facts.items():
+        for name, weight in each.styles.items():
+            row[STYLES.index(name)] = weight
+        for name, (value, weight) in each.facts.items():
             k = len(STYLES) + FACTS.index(name)
-            row[k], row[k + len(FACTS)] = value, 1.0
+            row[k], row[k + len(FACTS)] = value * weight, weight
     return torch.cat([sentences * LOUD, torch.from_numpy(made)], 1)
 
 

@@ -9,12 +9,11 @@ from diffusers import StableDiffusion3Pipeline
 from PIL import Image
 
 from engine.starter.drawer import shape
-from engine.starter.drawer.conditions import Told, Words, vector
+from engine.starter.drawer.conditions import WHITE, Told, Words, vector
 from engine.starter.drawer.data import SIDE, STYLES, lesson
 
 ABSENT = ("text_encoder", "text_encoder_2", "text_encoder_3", "tokenizer", "tokenizer_2",
           "tokenizer_3")  # fmt: skip
-WHITE = {"ground red": 1.0, "ground green": 1.0, "ground blue": 1.0}
 STEPS, GUIDANCE = 8, 3.0
 
 
@@ -69,7 +68,7 @@ def apart_sheet(pipe: Any, words: Words, seed: int = 0, **more: Any) -> Image.Im
     styles = [s for s in STYLES if any(s == a for _, a in apart)]
     rows = []
     for concept in sorted({c for c, _ in apart}):
-        told = [Told(lessons[concept][0], style, WHITE) for style in styles]
+        told = [Told(lessons[concept][0], {style: 1.0}, WHITE) for style in styles]
         rows.append(draw(pipe, words, told, range(seed, seed + len(told)), **more))
     return sheet(rows)
 
@@ -78,7 +77,8 @@ def known_sheet(pipe: Any, words: Words, seed: int = 0, **more: Any) -> Image.Im
     """One drawing of every concept, the styles in turn."""
     lessons, _ = lesson()
     told = [
-        Told(said[0], STYLES[k % len(STYLES)], WHITE) for k, said in enumerate(lessons.values())
+        Told(said[0], {STYLES[k % len(STYLES)]: 1.0}, WHITE)
+        for k, said in enumerate(lessons.values())
     ]
     drawn = draw(pipe, words, told, range(seed, seed + len(told)), **more)
     return sheet([drawn[k : k + 10] for k in range(0, len(drawn), 10)])

@@ -1,0 +1,152 @@
+"""Make the starter picture model: data from the shipped pool, autoencoder, transformer, sheets.
+
+Resumable: everything lies in one folder (vae/, checkpoints/, sheets/, model/), and a run that is
+ended at any moment goes on with --resume. The same program on a CPU and on a GPU.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderTiny
+from safetensors.torch import save_file
+
+from engine import checkpoints
+from engine.device import choose
+from engine.starter.drawer import autoencoder as small
+from engine.starter.drawer import data, pipeline, shape
+from engine.starter.drawer.captions import Captions
+from engine.starter.drawer.clock import Clock
+from engine.starter.drawer.conditions import Scale, Words
+from engine.starter.drawer.teach import BATCH, Deck, Teacher
+
+HERE = Path(__file__).parent
+MODEL = HERE / "model"
+COPIES, WIDTH, SHEETS = 16, 48, 600.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked for. `steps` instead of minutes is for tests. `layers`, `heads`: the size."""
+
+    out: Path
+    minutes: float = 75.0
+    vae_minutes: float = 20.0
+    device: str = "cpu"
+    resume: bool = False
+    steps: int = 0
+    batch: int = BATCH
+    layers: int = 8
+    heads: int = 6
+    copies: int = COPIES
+    concepts: tuple[str, ...] = ()
+    seed: int = 0
+
+
+def autoencoder(wanted: Wanted, say: Callable[[str], None]) -> Any:
+    """Learnt from every drawing of the pool: half of the time, evened, and the rest again."""
+    place = wanted.out / "vae"
+    kind: Any = AutoencoderTiny
+    if wanted.resume and (place / "config.json").exists():
+        return kind.from_pretrained(place).eval()
+    from engine.starter.pool import pictures
+
+    names = wanted.concepts or tuple(sorted({r["concept"] for r in pictures().records}))
+    pixels = data.build(min(4, wanted.copies), 1, names).pixels
+    made = shape.autoencoder(WIDTH)
+    for again in (False, True):
+        if again:
+            small.even(made, pixels[::97])
+        clock = Clock(wanted.vae_minutes / 2, wanted.steps // 2)
+        for each in small.teach(made, pixels, clock, wanted.seed + again):
+            say(f"autoencoder step {each.done}: loss {each.metrics['loss']:.3f}")
+    small.settle(made, pixels[::97])
+    made.save_pretrained(place)
+    return made
+
+
+def finer(vae: Any, wanted: Wanted, minutes: float, say: Callable[[str], None]) -> None:
+    """More time for the decoder alone: latents stay what the transformer has learnt."""
+    vae.encoder.requires_grad_(False)
+    pixels = data.build(min(4, wanted.copies), 2).pixels
+    for each in small.teach(vae, pixels, Clock(minutes, wanted.steps), wanted.seed + 7):
+        say(f"decoder step {each.done}: loss {each.metrics['loss']:.3f}")
+    vae.encoder.requires_grad_(True)
+    vae.save_pretrained(wanted.out / "vae")
+
+
+def make(wanted: Wanted, say: Callable[[str], None] = print) -> Path:
+    """All stages; the finished pipeline's folder."""
+    wanted.out.mkdir(parents=True, exist_ok=True)
+    if not wanted.resume:
+        shutil.rmtree(wanted.out / "checkpoints", ignore_errors=True)
+    vae = autoencoder(wanted, say)
+    names = list(wanted.concepts) or None
+    drawings = data.build(wanted.copies, wanted.seed, names)
+    scale = Scale.of(drawings.facts)
+    words = Words()
+    deck = Deck.of(small.latents_of(vae, drawings.pixels), drawings, scale, words,
+                   Captions(wanted.seed, names), wanted.device)  # fmt: skip
+    torch.manual_seed(wanted.seed)
+    model = shape.transformer(wanted.heads, wanted.layers).to(wanted.device)
+    teacher = Teacher(model, deck, wanted.out / "checkpoints", wanted.seed)
+    if wanted.resume and teacher.resume():
+        say(f"going on from step {teacher.steps}, {teacher.seen} pictures seen")
+    shown = time.monotonic()
+    for each in teacher.teach(Clock(wanted.minutes, wanted.steps), wanted.batch):
+        told = each.metrics
+        say(f"step {each.done}: loss {told['loss']:.4f}, {told['seen']} seen, {told['share']:.0%}")
+        if time.monotonic() - shown > SHEETS or told["share"] >= 1:
+            shown = time.monotonic()
+            sheets(vae, teacher.average, words, wanted, each.done)
+    return finished(vae, teacher, scale, wanted)
+
+
+def sheets(vae: Any, model: Any, words: Words, wanted: Wanted, step: int) -> None:
+    """What it draws now: every concept, and what it was never shown."""
+    place = wanted.out / "sheets"
+    place.mkdir(exist_ok=True)
+    pipe = pipeline.assembled(vae.to(wanted.device), model)
+    pipeline.known_sheet(pipe, words).save(place / f"known-{step:07d}.png")
+    if not wanted.concepts:
+        pipeline.apart_sheet(pipe, words).save(place / f"apart-{step:07d}.png")
+
+
+def finished(vae: Any, teacher: Teacher, scale: Scale, wanted: Wanted) -> Path:
+    """The averaged weights as an SD3 pipeline in 16 bits, and what its facts mean."""
+    place = wanted.out / "model"
+    shutil.rmtree(place, ignore_errors=True)
+    pipe = pipeline.assembled(vae.to("cpu"), teacher.average.to("cpu"))
+    pipe.save_pretrained(place)
+    for part in ("vae", "transformer"):
+        (path,) = (place / part).glob("*.safetensors")
+        state = getattr(pipe, part).state_dict()
+        save_file({k: v.half().contiguous() for k, v in state.items()}, str(path),
+                  metadata={"format": "pt"})  # fmt: skip
+    told = {
+        "concepts": wanted.concepts or list(data.lesson()[0]), "styles": data.STYLES,
+        "facts": data.FACTS, "mean": scale.mean.tolist(), "std": scale.std.tolist(),
+        "steps": teacher.steps, "seen": teacher.seen, "side": data.SIDE,
+        "drawings": len(teacher.deck.drawings) // wanted.copies,
+    }  # fmt: skip
+    checkpoints.write_atomic(place / "lesson.json", json.dumps(told, indent=1))
+    return place
+
+
+def run(given: Any) -> int:
+    """What `launch.py train-starter` was given."""
+    device = choose().name if given.device == "auto" else given.device
+    wanted = Wanted(Path(given.out), given.minutes, given.vae_minutes, device, given.resume,
+                    batch=given.batch, layers=given.layers)  # fmt: skip
+    if given.decoder_minutes:
+        finer(
+            autoencoder(replace(wanted, resume=True), print), wanted, given.decoder_minutes, print
+        )
+    else:
+        print(f"The model lies in {make(wanted)}")
+    return 0
