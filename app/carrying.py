@@ -9,6 +9,7 @@ import shutil
 import threading
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from app.keeping import Keeping
 
 MOST = 64 * 1024 * 1024
-# Targets of picture models; the adapters here are of language models until one is trained there.
-PICTURES = ("diffusers", "kohya")
 PRIVACY = ("vector only", "pseudonymous", "full")
 
 
@@ -31,11 +30,9 @@ class Carrying:
         self._one = threading.Lock()
 
     def targets(self, user: int, adapter: int) -> list[dict[str, Any]]:
-        """Every target that fits a language model, with what is known of it."""
-        from engine.exports import EXPORTS
-
-        self.keeping.one(user, adapter)
-        return [self._target(adapter, name) for name in EXPORTS if name not in PICTURES]
+        """Every target that fits this kind of adapter, with what is known of it."""
+        kind = self.keeping.one(user, adapter)["kind"]
+        return [self._target(adapter, name) for name in fitting(kind)]
 
     def _target(self, adapter: int, name: str) -> dict[str, Any]:
         from engine.exports import EXPORTS
@@ -45,8 +42,8 @@ class Carrying:
         told: dict[str, Any] = {"state": "new", "tick": "", "why": "", "matched": 0, "total": 0}
         if made.exists():
             told |= json.loads(made.read_text())
-        usage = entry.load().usage
-        return {"name": name, "label": entry.label, "help": entry.paper, "snippet": usage, **told}
+        return {"name": name, "label": entry.label, "help": entry.paper,
+                "words": "words" in entry.traits, **told}  # fmt: skip
 
     def export(
         self, user: int, adapter: int, target: str, privacy: str = "vector only"
@@ -56,7 +53,7 @@ class Carrying:
         from engine.exports.base import Refused, make
 
         row = self.keeping.one(user, adapter)
-        if target not in EXPORTS or target in PICTURES:
+        if target not in fitting(row["kind"]):
             raise Missing(f"there is no target {target!r}; see the list of exports")
         place = self.keeping.exports(adapter)
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -67,16 +64,19 @@ class Carrying:
             for old in (f"{target}.json", f"{target}.zip"):
                 (place / old).unlink(missing_ok=True)
             try:
-                what = self._material(row, privacy)
-                proof = make(EXPORTS[target].load(), what, place / target).json()
+                wanted = EXPORTS[target].load()
+                what = self._material(row, privacy, wanted.needs)
+                proof = make(wanted, what, place / target).json()
                 _packed(place / target, what.slug)
-                told = {"state": "made", "privacy": privacy, "slug": what.slug, **proof}
+                told = {"state": "made", "privacy": privacy, "slug": what.slug,
+                        "snippet": wanted.how(what), **proof}  # fmt: skip
             except (Refused, Bad) as wrong:
                 told = {"state": "refused", "why": str(wrong)}
             (place / f"{target}.json").write_text(json.dumps(told))
         yield {"type": "done", "target": self._target(adapter, target)}
 
-    def _material(self, row: dict[str, Any], privacy: str) -> Any:
+    def _material(self, row: dict[str, Any], privacy: str, needs: frozenset[str]) -> Any:
+        """What a target draws on, and no more: a direction or a prompt is made when needed."""
         from engine.exports.base import Facts, Material
 
         if privacy not in PRIVACY:
@@ -91,13 +91,35 @@ class Carrying:
             method=str(card.get("objective", "")), privacy=privacy,  # type: ignore[arg-type]
             profile=row["digest"][:8],
         )  # fmt: skip
-        return Material(
+        what = Material(
             title=row["name"], model=studio.maker.lm_place().resolve(),
-            adapter=self.keeping.load(row["id"]), facts=facts,
-            direction=self._direction(row["profile_id"]),
+            adapter=self.keeping.load(row["id"]), facts=facts, gguf=_gguf(studio.maker),
             answers=() if privacy == "vector only" else studio.told(row["profile_id"]),
-            gguf=_gguf(studio.maker),
         )  # fmt: skip
+        if "direction" in needs:
+            return self._steered(what, row["profile_id"])
+        return self._prompted(what, row["profile_id"]) if "prompt" in needs else what
+
+    def _steered(self, what: Any, profile: int) -> Any:
+        """With the direction, and what its strength means: the slider's full is more than 1."""
+        found = self._direction(profile)
+        if found is None:
+            return what
+        maker = self.studio.maker
+        full = maker.safe(maker.language_model(), found)
+        facts = replace(what.facts, strength=full, range=(-full, full), full=full)
+        return replace(what, direction=found, facts=facts)
+
+    def _prompted(self, what: Any, profile: int) -> Any:
+        """With the taste as a text; at 'vector only' there is none."""
+        from app.shots import system_prompt, words
+        from engine.exports.checks.answers import kept
+
+        if what.facts.privacy == "vector only":
+            return what
+        owner = self.studio.store.profile(profile).user_id
+        axes = self.studio.belief(owner, profile, "text")["axes"]
+        return replace(what, prompt=system_prompt(words(axes), kept(what)[0]))
 
     def _direction(self, profile: int) -> Any:
         from app.create import _taste, direction
@@ -148,6 +170,15 @@ class Carrying:
         except BadAdapter as wrong:
             raise Bad(str(wrong)) from None
         return body, f"penchant-adapter-{adapter}.zip"
+
+
+def fitting(kind: str) -> list[str]:
+    """Targets for an adapter of words or of pictures; answers go with either."""
+    from engine.exports import EXPORTS
+
+    pictures = kind == "picture"
+    return [n for n, e in EXPORTS.items()
+            if "words" in e.traits or ("pictures" in e.traits) == pictures]  # fmt: skip
 
 
 def _packed(folder: Path, name: str) -> None:

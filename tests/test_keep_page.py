@@ -133,6 +133,11 @@ def test_a_finished_one_is_tried_compared_carried_and_brought_in(
     peft = sheet.locator(".target", has_text="PEFT folder")
     peft.get_by_role("button", name="Make it").click()
     peft.get_by_text("refused").or_(peft.get_by_text("loaded there")).wait_for(timeout=WAIT)
+    lines = sheet.locator(".target", has_text="Answers as JSON lines")
+    for privacy in ("pseudonymous", "full"):
+        sheet.get_by_label("Which answers may leave").select_option(privacy)
+        lines.get_by_role("button", name="Make it").click()
+        lines.get_by_role("link", name="Download").wait_for(timeout=WAIT)
     page.keyboard.press("Escape")
 
     number = call(address, "profiles/1/adapters")["adapters"][0]["id"]

@@ -75,19 +75,30 @@ function away(row) {
   return dialog(`Take "${row.name}" away`, () => {
     const list = h("div", { class: "stack" }, h("p", { text: "Looking." }));
     const own = h("section", { class: "target" }, h("div", { class: "topline" }, h("h3", { text: "Another Penchant" }), h("a", { class: "button", href: url(`adapters/${row.id}/file`), download: "" }, icon("file"), "Download")), h("p", { class: "note", text: "Every byte is checked when it is brought in." }));
-    get(`adapters/${row.id}/exports`).then(({ targets }) => clear(list, own, targets.map((told) => target(row, told))), (wrong) => clear(list, h("p", { class: "bad", text: wrong.message })));
+    get(`adapters/${row.id}/exports`).then(({ targets }) => clear(list, own, targets.filter((told) => !told.words).map((told) => target(row, told)), answersOf(row, targets.filter((told) => told.words))), (wrong) => clear(list, h("p", { class: "bad", text: wrong.message })));
     return h("div", {}, h("p", { text: "Each file is written, then loaded again by the program it is for, and compared with what you see here. What does not match is not offered." }), list);
   }, { wide: true });
 }
 
-function target(row, told) {
+/** Targets that hold texts: how much of them may leave is asked once, above them all. */
+function answersOf(row, targets) {
+  const privacy = h("select", { class: "field", id: "export-privacy", "aria-label": "Which answers may leave" },
+    h("option", { value: "pseudonymous", text: "leave out what I wrote or had written" }), h("option", { value: "full", text: "everything, my own words and the title too" }));
+  const box = h("div", { class: "stack" });
+  const fill = () => clear(box, targets.map((told) => target(row, told, privacy.value)));
+  privacy.addEventListener("change", fill);
+  fill();
+  return [h("section", { class: "target" }, h("h3", { text: "Your answers" }), h("p", { class: "note", text: "These files hold texts you judged, not the tuned numbers." }), privacy), box];
+}
+
+function target(row, told, privacy = "vector only") {
   const node = h("section", { class: "target" });
   const path = `adapters/${row.id}/exports/${told.name}`;
   const make = async () => {
     paint(told, "Writing it and loading it again. This takes up to a minute.");
     try {
-      for await (const line of stream(path, {})) {
-        if (line.type === "done") told = line.target;
+      for await (const line of stream(path, { privacy })) {
+        if (line.type === "done") Object.assign(told, line.target);
         if (line.type === "error") throw new Error(line.error);
       }
       paint(told);
@@ -95,11 +106,12 @@ function target(row, told) {
       paint({ ...told, state: "refused", why: wrong.message });
     }
   };
+  const here = (now) => now.state === "made" && now.privacy === privacy;
   const paint = (now, busy = "") => clear(node,
-    h("div", { class: "topline" }, h("h3", { text: now.label }), tick(now), busy ? null : now.state === "made" ? h("a", { class: "button", href: url(`${path}/file`), download: "" }, icon("file"), "Download") : button("Make it", make)),
+    h("div", { class: "topline" }, h("h3", { text: now.label }), busy ? null : tick(now), busy ? null : here(now) ? h("a", { class: "button", href: url(`${path}/file`), download: "" }, icon("file"), "Download") : button("Make it", make)),
     busy ? h("p", { class: "note", role: "status", text: busy }) : null,
     now.why && !busy ? h("p", { class: now.state === "refused" ? "bad" : "note", text: sentence(now.why) }) : null,
-    now.state === "made" ? used(filled(now)) : null);
+    here(now) && now.snippet ? used(now.snippet) : null);
   paint(told);
   return node;
 }
@@ -113,11 +125,10 @@ function used(text) {
 }
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
-const filled = (told) => told.snippet.replaceAll("{slug}", told.slug ?? "adapter").replaceAll("{name}", told.slug ?? "adapter").replaceAll("{strength}", "1");
 
 function tick(told) {
   if (told.state !== "made") return told.state === "refused" ? h("span", { class: "tick no", text: "refused" }) : null;
   const good = told.tick === "loaded there";
-  return h("span", { class: `tick ${good ? "yes" : ""}`, title: `${told.matched} of ${told.total} names found their place` }, good ? icon("check", 16) : null, told.tick);
+  return h("span", { class: `tick ${good ? "yes" : ""}`, title: `${told.matched} of ${told.total} ${told.words ? "rows came back as written" : "names found their place"}` }, good ? icon("check", 16) : null, told.tick);
 }
 

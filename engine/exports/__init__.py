@@ -2,6 +2,10 @@
 
 from engine.registry import Entry, Registry
 
+# Traits: "pictures" is for adapters of picture models, "words" takes answers of any kind; without
+# either a target is for language models.
+PICTURES, WORDS = frozenset({"pictures"}), frozenset({"words"})
+
 EXPORTS = Registry(
     "export",
     {
@@ -16,25 +20,38 @@ EXPORTS = Registry(
             "GGUF control vector",
             "vgel/repeng export_gguf",
         ),
-        "diffusers": Entry("engine.exports.diffusers:DIFFUSERS", "diffusers", "diffusers 0.42"),
+        "diffusers": Entry(
+            "engine.exports.diffusers:DIFFUSERS", "diffusers", "diffusers 0.42", PICTURES
+        ),
         "trl_preference": Entry(
             "engine.exports.trl_preference:TRL_PREFERENCE",
             "TRL preference pairs",
             "TRL dataset_formats.md",
+            WORDS,
         ),
         "trl_kto": Entry(
-            "engine.exports.trl_kto:TRL_KTO", "TRL KTO judgements", "TRL dataset_formats.md"
+            "engine.exports.trl_kto:TRL_KTO", "TRL KTO judgements", "TRL dataset_formats.md", WORDS
         ),
         "answers_jsonl": Entry(
-            "engine.exports.answers_jsonl:ANSWERS_JSONL", "Answers as JSON lines", "JSON Lines"
+            "engine.exports.answers_jsonl:ANSWERS_JSONL",
+            "Answers as JSON lines",
+            "JSON Lines",
+            WORDS,
         ),
         "answers_csv": Entry(
-            "engine.exports.answers_csv:ANSWERS_CSV", "Answers as a table (CSV)", "RFC 4180"
+            "engine.exports.answers_csv:ANSWERS_CSV", "Answers as a table (CSV)", "RFC 4180", WORDS
         ),
         "answers_parquet": Entry(
             "engine.exports.answers_parquet:ANSWERS_PARQUET",
             "Answers as a table (Parquet)",
             "Apache Parquet, by pyarrow",
+            WORDS,
+        ),
+        "system_prompt": Entry(
+            "engine.exports.system_prompt:SYSTEM_PROMPT",
+            "System prompt with examples",
+            "FSPO, arXiv 2502.19312",
+            WORDS,
         ),
     },
 )

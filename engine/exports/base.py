@@ -37,13 +37,15 @@ class Facts:
     """What a card may tell. `profile` is a random id, never a name.
 
     `agreement` on held-out answers: share, lower and upper end of its interval. `strength` is what
-    is recommended, `range` where the model still writes or draws well.
+    is recommended, `range` where the model still writes or draws well. `full` is the strength that
+    the studio's slider has at its right end: 1 of an adapter, more of a steering direction.
     """
 
     answers: int = 0
     agreement: tuple[float, float, float] | None = None
     strength: float = 1.0
     range: tuple[float, float] = (0.0, 1.0)
+    full: float = 1.0
     method: str = ""
     encoder: str = ""
     profile: str = ""
@@ -158,7 +160,8 @@ class Export:
     """A target. `write(what, folder)` fills an empty folder. `reload(folder, probe)` is a function
     of a module, so that a fresh process can find it. `expect(what)` says what must come out.
 
-    `usage` is a sentence or two for the card, with {name}, {slug} and {strength} filled in.
+    `usage` is a sentence or two for the card; `how` fills in {name}, {slug}, {strength}, {full}
+    and {share}, which is what scale 1 is of the slider.
     `tolerance` is the largest difference as a share of the effect. `words`: the files hold texts.
     """
 
@@ -171,6 +174,14 @@ class Export:
     library: str = ""
     tolerance: float = 0.02
     words: bool = False
+
+    def how(self, what: Material) -> str:
+        """How the files are used, with this material's names and numbers."""
+        facts = what.facts
+        return self.usage.format(
+            name=what.name, slug=what.slug, strength=f"{facts.strength:g}",
+            full=f"{facts.full:g}", share=f"{1 / facts.full:.0%}",
+        )  # fmt: skip
 
 
 def nothing(what: Material) -> Expected:

@@ -55,11 +55,10 @@ def _pictures(what: Material) -> bool:
 
 def body(export: Export, what: Material, proof: Proof) -> str:
     facts = what.facts
-    usage = export.usage.format(name=what.name, slug=what.slug, strength=f"{facts.strength:g}")
     parts = [
         f"# {_plain(what.name)}",
         "What one person likes, learnt by comparing.",
-        f"## Use\n\n{usage}",
+        f"## Use\n\n{export.how(what)}",
         *([] if export.words else [f"## Strength\n\n{_strength(what)}"]),
         f"## How it was learnt\n\n{_learnt(what)}",
         f"## How it was checked\n\n{_checked(proof, 'rows' if export.words else 'names')}",

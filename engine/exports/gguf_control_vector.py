@@ -4,7 +4,9 @@ direction.k is added to every token at the output of block k, counted from 0; bl
 reached. The studio's steering is relative: it adds a share of each token's own length and keeps
 that length. llama.cpp adds the same numbers everywhere, so what is exported at scale 1 is
 strength 1 for a token of average length: direction x UNIT x mean length after that block. How
-alike the two steer is measured and told. A LoRA cannot add a constant, so there is no LoRA twin.
+alike the two steer is measured and told. The studio's slider at full is strength 2 of the model
+that ships (Facts.full for another), so scale 1 here is half of it: the card says so. A LoRA cannot
+add a constant, so there is no LoRA twin.
 """
 
 from collections.abc import Iterator, Mapping
@@ -134,7 +136,8 @@ def reload(folder: Path, probe: Probe) -> Loaded:
 
 GGUF_CONTROL_VECTOR = Export(
     write, reload, expect, "GGUF control vector", frozenset({"direction"}),
-    "`llama-server -m BASE.gguf --control-vector-scaled direction.gguf:{strength}`. vLLM has no "
-    "control vectors.",
+    "`llama-server -m BASE.gguf --control-vector-scaled direction.gguf:{strength}`. llama.cpp's "
+    "scale is not the studio's slider: scale {full} is the slider at full, scale 1 is {share} of "
+    "that. vLLM has no control vectors.",
     library="gguf",
 )  # fmt: skip

@@ -210,3 +210,19 @@ def test_work_over_http(tiny: Studio, profile: int) -> None:
         assert client.get("/api/v1/jobs/99").status_code == 404
         assert client.get(f"{base}/jobs").json()["jobs"][0]["id"] == job["id"]
         assert client.delete(f"/api/v1/adapters/{adapter['id']}").status_code == 200
+
+
+def test_answers_leave_with_an_adapter_when_the_person_says_so(tiny: Studio, profile: int) -> None:
+    user, row = tiny.store.local_user(), tune(tiny, profile)
+    carrying = tiny.keeping.carrying
+    names = {t["name"]: t["words"] for t in carrying.targets(user, row["id"])}
+    assert names["trl_preference"] and names["system_prompt"] and not names["peft"]
+    assert "diffusers" not in names
+    *_, refused = carrying.export(user, row["id"], "trl_kto")
+    assert refused["target"]["state"] == "refused" and "pseudonymous" in refused["target"]["why"]
+    for name in ("trl_preference", "trl_kto", "system_prompt"):
+        *_, made = carrying.export(user, row["id"], name, "pseudonymous")
+        assert made["target"]["state"] == "made", made["target"]["why"]
+        assert made["target"]["matched"] > 0 and made["target"]["snippet"]
+    with pytest.raises(Missing):
+        list(carrying.export(user, row["id"], "diffusers"))

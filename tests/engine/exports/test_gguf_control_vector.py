@@ -68,3 +68,11 @@ def test_the_first_block_and_lost_layers_are_refused(what: Material, tmp_path: P
 def test_llama_cpp_says_what_ours_says(what: Material, tmp_path: Path) -> None:
     proof = make(VECTOR, what, tmp_path / "out")
     assert proof.tick == "loaded there" and proof.max_diff is not None and proof.max_diff < 1e-3
+
+
+def test_the_card_says_what_scale_one_is_of_the_slider(what: Material, tmp_path: Path) -> None:
+    facts = replace(what.facts, strength=2.0, range=(-2.0, 2.0), full=2.0)
+    make(VECTOR, replace(what, facts=facts), tmp_path / "out", fresh=False)
+    card = " ".join((tmp_path / "out" / "README.md").read_text().split())
+    assert "direction.gguf:2`" in card
+    assert "scale 2 is the slider at full, scale 1 is 50% of that" in card
