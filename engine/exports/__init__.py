@@ -23,6 +23,12 @@ EXPORTS = Registry(
         "diffusers": Entry(
             "engine.exports.diffusers:DIFFUSERS", "diffusers", "diffusers 0.42", PICTURES
         ),
+        "kohya": Entry(
+            "engine.exports.kohya:KOHYA",
+            "ComfyUI, A1111, Forge",
+            "kohya sd-scripts, ModelSpec 1.0.1",
+            PICTURES,
+        ),
         "trl_preference": Entry(
             "engine.exports.trl_preference:TRL_PREFERENCE",
             "TRL preference pairs",

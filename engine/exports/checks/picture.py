@@ -71,7 +71,8 @@ def outputs(bent: Any) -> NDArray[np.float32]:
     """(times, numbers) of the noise or velocity that is predicted."""
     import torch
 
-    kinds = {"UNet2DConditionModel": _unet, "SD3Transformer2DModel": _sd3}
+    kinds = {"UNet2DConditionModel": _unet, "SD3Transformer2DModel": _sd3,
+             "FluxTransformer2DModel": _flux}  # fmt: skip
     if type(bent).__name__ not in kinds:
         raise Refused(f"{type(bent).__name__} is not tested here; it works for {', '.join(kinds)}")
     given = kinds[type(bent).__name__](bent.config, torch.Generator().manual_seed(0))
@@ -106,6 +107,23 @@ def _sd3(config: Any, made: Any) -> dict[str, Any]:
         "encoder_hidden_states": torch.randn(1, TOKENS, config.joint_attention_dim, generator=made),
         "pooled_projections": torch.randn(1, config.pooled_projection_dim, generator=made),
     }
+
+
+def _flux(config: Any, made: Any) -> dict[str, Any]:
+    """Four by four patches; ids are (where in the text, row, column)."""
+    import torch
+
+    places = torch.stack(torch.meshgrid(torch.zeros(1), torch.arange(4.0), torch.arange(4.0),
+                                        indexing="ij"), -1).reshape(-1, 3)  # fmt: skip
+    given: dict[str, Any] = {
+        "hidden_states": torch.randn(1, len(places), config.in_channels, generator=made),
+        "encoder_hidden_states": torch.randn(1, TOKENS, config.joint_attention_dim, generator=made),
+        "pooled_projections": torch.randn(1, config.pooled_projection_dim, generator=made),
+        "img_ids": places, "txt_ids": torch.zeros(TOKENS, 3),
+    }  # fmt: skip
+    if config.guidance_embeds:
+        given["guidance"] = torch.tensor([3.5])
+    return given
 
 
 @contextmanager

@@ -55,6 +55,37 @@ def sd15(folder: Path, layers: int = 2) -> Path:
     return folder
 
 
+def sdxl(folder: Path) -> Path:
+    torch.manual_seed(0)
+    unet = df.UNet2DConditionModel(
+        sample_size=8, block_out_channels=(16, 32), layers_per_block=2, cross_attention_dim=64,
+        attention_head_dim=(2, 4), norm_num_groups=8, transformer_layers_per_block=(1, 2),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), use_linear_projection=True,
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), addition_embed_type="text_time",
+        addition_time_embed_dim=8, projection_class_embeddings_input_dim=80,
+    )  # fmt: skip
+    names = ("text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2")
+    df.StableDiffusionXLPipeline(
+        unet=unet, vae=_vae(), scheduler=df.EulerDiscreteScheduler(), **dict.fromkeys(names),
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def flux(folder: Path) -> Path:
+    torch.manual_seed(0)
+    transformer = df.FluxTransformer2DModel(
+        patch_size=1, in_channels=4, num_layers=1, num_single_layers=1, attention_head_dim=16,
+        num_attention_heads=2, joint_attention_dim=32, pooled_projection_dim=16,
+        axes_dims_rope=(4, 4, 8),
+    )  # fmt: skip
+    names = ("text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2")
+    df.FluxPipeline(
+        transformer=transformer, vae=_vae(), scheduler=df.FlowMatchEulerDiscreteScheduler(),
+        **dict.fromkeys(names),
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
 def adapter(model: Path, ends: tuple[str, ...], rank: int = 4) -> Adapter:
     """Random numbers for every linear layer whose path ends so."""
     rng, weights = np.random.default_rng(3), {}
