@@ -135,8 +135,15 @@ class Carrying:
         place = self.keeping.exports(adapter)
         told, packed = place / f"{target}.json", place / f"{target}.zip"
         if not target.isidentifier() or not (told.exists() and packed.exists()):
-            raise Missing("this was not exported yet; press Export first")
+            raise Missing("this was not exported yet; make it on Keep or by adapter-export")
         return packed, f"{json.loads(told.read_text())['slug']}-{target}.zip"
+
+    @staticmethod
+    def words(target: str) -> bool:
+        """Whether a target holds texts and answers rather than numbers."""
+        from engine.exports import EXPORTS
+
+        return "words" in EXPORTS[target].traits
 
     # in
 

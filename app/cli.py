@@ -196,6 +196,7 @@ ACTIONS: dict[str, Callable[["Studio", int, Any], Any]] = {
     "job": cli_keep.job,
     "adapters": cli_keep.adapters,
     "adapter-export": cli_keep.export,
+    "adapter-push": cli_keep.push,
     "adapter-import": cli_keep.bring,
 }
 

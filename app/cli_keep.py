@@ -88,5 +88,16 @@ def export(studio: "Studio", user: int, given: Any) -> Any:
     return {"file": str(given.file), "bytes": given.file.stat().st_size, "proof": proof}
 
 
+def push(studio: "Studio", user: int, given: Any) -> Any:
+    """An export that was made before, to a private repository of the hub."""
+    import os
+
+    from app import flags, pushing
+
+    packed, _ = studio.keeping.carrying.file(user, given.adapter, given.target)
+    kind = "dataset" if studio.keeping.carrying.words(given.target) else "model"
+    return pushing.away(packed, given.repo, kind, flags.read(given, os.environ).offline)
+
+
 def bring(studio: "Studio", user: int, given: Any) -> Any:
     return studio.keeping.carrying.bring(user, given.profile, given.file.read_bytes())

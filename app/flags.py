@@ -57,6 +57,8 @@ VERBS: dict[str, tuple[str, Words]] = {
     "adapters": ("what was tuned", ONE),
     "adapter-export": ("take one home for another tool",
                        (("adapter", int, None), ("target", str, None), ("file", Path, None))),
+    "adapter-push": ("send an export to a private repository of the hub; needs HF_TOKEN",
+                     (("adapter", int, None), ("target", str, None), ("repo", str, None))),
     "adapter-import": ("bring one in", (*ONE, ("file", Path, None))),
 }  # fmt: skip
 
