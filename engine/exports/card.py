@@ -60,12 +60,17 @@ def body(export: Export, what: Material, proof: Proof) -> str:
         "What one person likes, learnt by comparing.",
         f"## Use\n\n{export.how(what)}",
         *([] if export.words else [f"## Strength\n\n{_strength(what)}"]),
-        f"## How it was learnt\n\n{_learnt(what)}",
+        _source(what) if export.words else f"## How it was learnt\n\n{_learnt(what)}",
         f"## How it was checked\n\n{_checked(proof, 'rows' if export.words else 'names')}",
         f"## Limits\n\n{WORDS if export.words else _limits(what)}",
         f"## Privacy\n\n{facts.privacy}: {PRIVACY[facts.privacy]}",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _source(what: Material) -> str:
+    """Of data: which answers, not how an adapter was learnt from them."""
+    return f"## Source\n\n{len(what.answers)} answers of one person that count."
 
 
 def _strength(what: Material) -> str:

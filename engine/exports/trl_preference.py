@@ -3,7 +3,8 @@
 prompt, chosen, rejected as plain text (TRL dataset_formats.md, preference, explicit prompt). A grid
 becomes every pair it implies; `group` is the answer they all come from, so that a split can keep
 them together. Ties prefer nothing and two texts of different prompts have no common prompt: both
-are left out and counted. Pictures go to a file of their own, by content hash and caption.
+are left out and counted. TRL 1.16.0 trains from it as it is. Pictures go to a file of their own,
+by content hash and caption.
 """
 
 from pathlib import Path
@@ -38,15 +39,20 @@ def tables(what: Material) -> tuple[answers.Tables, str]:
 
 def _words(answer: Any, chosen: Any, rejected: Any) -> answers.Row:
     return {"prompt": chosen["prompt"], "chosen": chosen["text"], "rejected": rejected["text"],
-            "group": answer["answer"], "strength": float(answer["strength"])}  # fmt: skip
+            **_from(answer, rejected)}  # fmt: skip
+
+
+def _from(answer: Any, rejected: Any) -> answers.Row:
+    """Where a pair comes from; a trainer that doubts click orders drops those between two picks."""
+    return {"group": answer["answer"], "strength": float(answer["strength"]),
+            "between_picks": bool(rejected["picked"])}  # fmt: skip
 
 
 def _picture(answer: Any, chosen: Any, rejected: Any) -> answers.Row:
     same = chosen["prompt"] == rejected["prompt"]
     return {"prompt": chosen["prompt"] if same else "", "chosen": answers.said(chosen),
             "rejected": answers.said(rejected), "chosen_caption": chosen["prompt"],
-            "rejected_caption": rejected["prompt"], "group": answer["answer"],
-            "strength": float(answer["strength"])}  # fmt: skip
+            "rejected_caption": rejected["prompt"], **_from(answer, rejected)}  # fmt: skip
 
 
 def write(what: Material, folder: Path) -> None:

@@ -30,7 +30,8 @@ def test_a_grid_becomes_all_its_pairs_and_ties_are_left_out(tmp_path: Path) -> N
     # 3 was clicked first, 2 second, of 1 2 3 4.
     assert got == [(1, "1", "2"), (2, "3", "2"), (2, "3", "1"), (2, "3", "4"), (2, "2", "1"),
                    (2, "2", "4")]  # fmt: skip
-    assert set(rows[0]) == {"prompt", "chosen", "rejected", "group", "strength"}
+    assert set(rows[0]) == {"prompt", "chosen", "rejected", "group", "strength", "between_picks"}
+    assert [r["between_picks"] for r in rows[:4]] == [False, True, False, False]
     assert rows[1]["strength"] == 2.0 and rows[-1]["chosen"] == OWN
     (drawn,) = lines(tmp_path / "out" / "pictures.jsonl")
     assert drawn["chosen"].endswith("8") and drawn["rejected_caption"] == "drawing 9"
@@ -38,6 +39,7 @@ def test_a_grid_becomes_all_its_pairs_and_ties_are_left_out(tmp_path: Path) -> N
     card = (tmp_path / "out" / "README.md").read_text()
     assert "2 ties left out" in card and "1 pair of texts with different prompts" in card
     assert "8 of 8 rows matched" in card and "Strength" not in card
+    assert "8 answers of one person that count" in card and "held-out" not in card
 
 
 def test_ties_are_judgements_for_kto(tmp_path: Path) -> None:
