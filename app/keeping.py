@@ -139,17 +139,19 @@ class Keeping:
     def _objectives(self) -> list[dict[str, Any]]:
         from engine.objectives import OBJECTIVES
 
-        return [self._objective(name, entry) for name, entry in OBJECTIVES.items()]
+        loaded = {name: entry.load() for name, entry in OBJECTIVES.items()}
+        return [self._objective(name, OBJECTIVES[name].label, OBJECTIVES[name].paper, made)
+                for name, made in loaded.items() if "text" in made.media]  # fmt: skip
 
-    def _objective(self, name: str, entry: Any) -> dict[str, Any]:
-        made = entry.load()
+    @staticmethod
+    def _objective(name: str, label: str, paper: str, made: Any) -> dict[str, Any]:
         knobs = [
             {"name": f.name, "default": getattr(made.defaults, f.name), "help": f.metadata["help"],
              "low": f.metadata["range"][0], "high": f.metadata["range"][1]}
             for f in fields(made.settings) if "range" in f.metadata
         ]  # fmt: skip
         why = "needs reasons, and no answer has one yet" if made.rationales else ""
-        return {"name": name, "label": entry.label, "paper": entry.paper, "knobs": knobs,
+        return {"name": name, "label": label, "paper": paper, "knobs": knobs,
                 "usable": not why, "why": why}  # fmt: skip
 
     @staticmethod

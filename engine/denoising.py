@@ -65,6 +65,27 @@ class Denoiser:
         """The model's guess of the target."""
         raise NotImplementedError
 
+    def cleaned(self, mixed: Tensor, guess: Tensor, t: Tensor) -> Tensor:
+        """The clean latents that a guess leads to."""
+        return mixed - t[:, None, None, None] * guess
+
+    def inner(self, mixed: Tensor, timesteps: Tensor, told: Conditions) -> Tensor:
+        """(B, ...) features after the middle of the denoiser; the rest of the pass is not used."""
+        seen: list[Any] = []
+        hook = self.middle().register_forward_hook(lambda _m, _i, out: seen.append(out))
+        try:
+            self.predict(mixed, timesteps, told)
+        finally:
+            hook.remove()
+        # A joint block gives its text and its picture tokens.
+        found: Tensor = seen[0][-1] if isinstance(seen[0], tuple) else seen[0]
+        return found
+
+    def middle(self) -> Any:
+        """The block whose output `inner` gives."""
+        blocks = self.module.transformer_blocks
+        return blocks[(len(blocks) - 1) // 2]
+
     def errors(self, clean: Tensor, noise: Tensor, t: Tensor, told: Conditions) -> Tensor:
         """(B,) mean squared errors."""
         mixed, timesteps, target = self.noised(clean, noise, t)
@@ -94,10 +115,27 @@ class UNet(Denoiser):
         return {"encoder_hidden_states": told, "text_embeds": pooled,
                 "time_ids": sizes.repeat(len(prompts), 1).to(told.device)}  # fmt: skip
 
+    def middle(self) -> Any:
+        return self.module.mid_block
+
+    def cleaned(self, mixed: Tensor, guess: Tensor, t: Tensor) -> Tensor:
+        kept = self._kept(t)
+        if self.pipe.scheduler.config.prediction_type == "v_prediction":
+            return kept.sqrt() * mixed - (1 - kept).sqrt() * guess
+        return (mixed - (1 - kept).sqrt() * guess) / kept.sqrt()
+
+    def _steps(self, t: Tensor) -> Tensor:
+        total = int(self.pipe.scheduler.config.num_train_timesteps)
+        return (t * total).long().clamp(max=total - 1)
+
+    def _kept(self, t: Tensor) -> Tensor:
+        """(B, 1, 1, 1) share of the picture that is left at t."""
+        found: Tensor = self.pipe.scheduler.alphas_cumprod.to(t.device)[self._steps(t)]
+        return found[:, None, None, None]
+
     def noised(self, clean: Tensor, noise: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         config = self.pipe.scheduler.config
-        steps = (t * config.num_train_timesteps).long().clamp(max=config.num_train_timesteps - 1)
-        kept = self.pipe.scheduler.alphas_cumprod.to(clean.device)[steps][:, None, None, None]
+        steps, kept = self._steps(t), self._kept(t)
         mixed = kept.sqrt() * clean + (1 - kept).sqrt() * noise
         if config.prediction_type == "v_prediction":
             return mixed, steps, kept.sqrt() * noise - (1 - kept).sqrt() * clean
@@ -130,12 +168,23 @@ class Joint(Denoiser):
 
 @dataclass
 class Flux(Denoiser):
-    """Flux: as SD3, on packed latents, with guidance told as a number."""
+    """Flux: as SD3, on packed latents, with guidance told as a number.
+
+    `longest`: tokens of a prompt; all of them are attended to, the padding too.
+    """
+
+    longest: int = 512
+
+    def call(self, prompts: Sequence[Any], negative: str) -> dict[str, Any]:
+        made = {"prompt": list(prompts), "max_sequence_length": self.longest}
+        # Flux has its guidance built in; a second pass only where something is to be avoided.
+        return made | ({"negative_prompt": [negative] * len(prompts)} if negative else {})
 
     def conditions(self, prompts: Sequence[str]) -> dict[str, Tensor]:
         told, pooled, _ = self.pipe.encode_prompt(
-            prompt=list(prompts), prompt_2=None, device=self.pipe.device
-        )
+            prompt=list(prompts), prompt_2=None, device=self.pipe.device,
+            max_sequence_length=self.longest,
+        )  # fmt: skip
         return {"encoder_hidden_states": told, "pooled_projections": pooled}
 
     def predict(self, mixed: Tensor, timesteps: Tensor, told: Conditions) -> Tensor:

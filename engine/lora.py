@@ -20,11 +20,12 @@ PREFIX = "base_model.model."
 
 
 def targets(model: torch.nn.Module, names: Sequence[str] = LINEAR) -> dict[str, Any]:
-    """Linear layers by path whose last name is in `names`; never embeddings or the head."""
+    """Linear layers by path that ends in one of `names`; never embeddings or the head."""
+    ends = tuple(f".{name}" for name in names)
     found = {
         path: layer
         for path, layer in model.named_modules()
-        if isinstance(layer, torch.nn.Linear) and path.rpartition(".")[2] in names
+        if isinstance(layer, torch.nn.Linear) and f".{path}".endswith(ends)
     }
     if not found:
         raise ValueError(

@@ -7,14 +7,18 @@ their gradient with respect to the hidden state is kept instead of the logits.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-CHUNK = 256
+from engine.lora import LINEAR
+
+CHUNK, TOGETHER = 256, 2
+Bent = Callable[[], AbstractContextManager[Any]]
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,10 @@ class Row:
             one.update(repr(tail).encode())
             keys.append(one.digest())
         return keys
+
+    def folded(self, values: Sequence[float]) -> list[float]:
+        """(K,) of what lies under `keys`."""
+        return list(values)
 
 
 @dataclass(frozen=True)
@@ -184,3 +192,51 @@ def plain_head(model: Any) -> None:
             f"{type(model).__name__} changes its logits after the last layer; tuning it is not "
             "supported yet, use depth 'steered'"
         )
+
+
+@dataclass
+class TextReading:
+    """Texts for the trainer: groups of completions in, summed log-probabilities out."""
+
+    backbone: Any
+    names: tuple[str, ...] = LINEAR
+
+    def check(self, model: Any) -> None:
+        plain_head(model)
+
+    def row(self, example: Any) -> Row:
+        made: Row = self.backbone.row(example)
+        return made
+
+    def at(self, row: Row, step: int) -> Row:
+        """A text is the same at every step."""
+        return row
+
+    def gathered(self, rows: Sequence[Row], known: Callable[[Row], bool]) -> list[Row]:
+        """Rows of up to TOGETHER unknown texts of one prompt each, shortest first."""
+        texts: dict[tuple[int, ...], dict[tuple[int, ...], None]] = {}
+        for row in rows:
+            for tail in row.tails:
+                if not known(Row(row.head, (tail,))):
+                    texts.setdefault(row.head, {})[tail] = None
+        made = []
+        for head, found in texts.items():
+            tails = sorted(found, key=len)
+            made += [Row(head, tuple(tails[k : k + TOGETHER]))
+                     for k in range(0, len(tails), TOGETHER)]  # fmt: skip
+        return sorted(made, key=len)
+
+    def index(self, rows: Sequence[Row], who: Sequence[int], device: str) -> Tensor:
+        """(B,) whose adapter each row is read with."""
+        return torch.tensor(list(who), device=device)
+
+    def each(self, model: Any, rows: Sequence[Row], bent: Bent) -> list[Tensor]:
+        """(K,) log-probabilities a row, in the order of its keys."""
+        found, _ = self.measure(model, rows, bent)
+        return [values[: len(row.tails)] for row, values in zip(rows, found, strict=True)]
+
+    def measure(self, model: Any, rows: Sequence[Row], bent: Bent) -> tuple[Tensor, Tensor]:
+        """(B, K) summed log-probabilities and (B, K) numbers of tokens."""
+        packed = pack(rows, self.backbone.device)
+        with bent():
+            return logps(model, packed)

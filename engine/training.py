@@ -8,6 +8,7 @@ bit. Several people train together over one pass of the base model.
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -19,7 +20,6 @@ from engine.data import Progress
 from engine.lora import RANK, Lora
 from engine.objectives import OBJECTIVES
 from engine.objectives.base import Batch, Example
-from engine.packing import Row, logps, pack, plain_head
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,9 @@ class Person:
     """Rows of one person: to learn from, and held out to be predicted."""
 
     examples: list[Example]
-    rows: list[Row]
+    rows: list[Any]
     learn: list[int]
     held: list[int]
-
-
-TOGETHER = 2
 
 
 class OutOfMemory(RuntimeError):
@@ -77,12 +74,14 @@ class Training:
         self.backbone, self.settings, self.between = backbone, settings, between
         self.model = backbone.trainable()
         self.model.requires_grad_(False)
-        plain_head(self.model)
         self.objective = OBJECTIVES[settings.objective].load()
+        self.reading = backbone.reading(self.objective)
+        self.reading.check(self.model)
         self.knobs = replace(self.objective.defaults, **settings.knobs)
         self.people = [self._person(examples) for examples in people]
         self.cache: References = references or Cache()
-        self.lora = Lora(self.model, settings.rank, len(people), settings.seed).train()
+        self.lora = Lora(self.model, settings.rank, len(people), settings.seed,
+                         self.reading.names).train()  # fmt: skip
         self.optimizer = torch.optim.AdamW(self.lora.tensors(), lr=settings.rate, weight_decay=0.0)
         self.step = 0
         self.micro = settings.micro
@@ -102,7 +101,7 @@ class Training:
         if self.objective.rationales and not any(e.rationale for e in prepared):
             raise ValueError("this objective learns from reasons, and no answer has one")
         every = [*prepared, *(examples[i] for i in held)]
-        rows = [self.backbone.row(e) for e in every]
+        rows = [self.reading.row(e) for e in every]
         first = len(prepared)
         return Person(every, rows, list(range(first)), list(range(first, len(every))))
 
@@ -160,19 +159,24 @@ class Training:
         return found
 
     def _losses(self, part: Sequence[tuple[int, int]]) -> tuple[Tensor, dict[str, Tensor]]:
-        batch = self.measure(part)
+        batch = self.measure(part, step=self.step)
         losses, metrics = self.objective.loss(batch, self.knobs)
         metrics = {"loss": losses.mean(), **metrics}
         if batch.a.shape[1] > 1:
             metrics["train_accuracy"] = (batch.delta[:, 0] > batch.delta[:, 1]).float().mean()
         return losses, {name: value.detach() for name, value in metrics.items()}
 
-    def measure(self, part: Sequence[tuple[int, int]], against: bool | None = None) -> Batch:
+    def measure(
+        self, part: Sequence[tuple[int, int]], against: bool | None = None, step: int | None = None
+    ) -> Batch:
         """The Batch of (person, group) numbers under the adapters as they stand.
 
-        `against`: with reference values also where the objective itself needs none.
+        `against`: with reference values also where the objective itself needs none. `step`: as
+        that step sees them; None for all there is to see.
         """
         rows = [self.people[p].rows[g] for p, g in part]
+        if step is not None:
+            rows = [self.reading.at(row, step) for row in rows]
         examples = [self.people[p].examples[g] for p, g in part]
         a, n = self._under(rows, [p for p, _ in part])
         wanted = self.objective.reference if against is None else against
@@ -184,11 +188,11 @@ class Training:
         strengths = torch.tensor([e.strength for e in examples], device=a.device)
         return Batch(a, b, n.clamp(min=1), labels, n > 0, strengths, why, why_n)
 
-    def _under(self, rows: Sequence[Row], who: Sequence[int]) -> Any:
-        packed = pack(rows, self.backbone.device)
-        index = None if self.lora.people == 1 else torch.tensor(who, device=self.backbone.device)
-        with self.lora.on(self.model, 1.0, index):
-            return logps(self.model, packed)
+    def _under(self, rows: Sequence[Any], who: Sequence[int]) -> Any:
+        index = None
+        if self.lora.people > 1:
+            index = self.reading.index(rows, who, self.backbone.device)
+        return self.reading.measure(self.model, rows, lambda: self.lora.on(self.model, 1.0, index))
 
     def _reasons(self, examples: Sequence[Example], who: Sequence[int]) -> Any:
         zeros = torch.zeros(len(examples), device=self.backbone.device)
@@ -202,26 +206,31 @@ class Training:
 
     # reference
 
-    def reference(self, rows: Sequence[Row], width: int) -> Tensor:
+    def reference(self, rows: Sequence[Any], width: int) -> Tensor:
         """(m, K) log-probabilities of the untouched base, each text of a prompt once for good."""
-        for _ in self._read([r for r in rows if not self.cache.has(r.keys(self.backbone.name))]):
+        for _ in self._read([r for r in rows if not self.cache.has(r.keys(self._named))]):
             pass
         out = torch.zeros(len(rows), width, device=self.backbone.device)
         for i, row in enumerate(rows):
-            keys = row.keys(self.backbone.name)
-            out[i, : len(keys)] = torch.tensor(self.cache.get(keys))
+            values = row.folded(self.cache.get(row.keys(self._named)))
+            out[i, : len(values)] = torch.tensor(values)
         return out
 
-    def _read(self, rows: Sequence[Row]) -> Iterator[tuple[int, int]]:
+    @property
+    def _named(self) -> str:
+        """What a reference value belongs to: the weights, and how they are asked."""
+        return f"{self.backbone.name}{' inner' if self.objective.perceptual else ''}"
+
+    def _read(self, rows: Sequence[Any]) -> Iterator[tuple[int, int]]:
         """Compute what is missing: texts of one prompt side by side, each only once."""
-        todo = gathered(rows, lambda row: self.cache.has(row.keys(self.backbone.name)))
+        todo = self.reading.gathered(rows, lambda row: self.cache.has(row.keys(self._named)))
         for start in range(0, len(todo), self.micro):
             self.between()
             part = todo[start : start + self.micro]
             with torch.no_grad():
-                found, _ = logps(self.model, pack(part, self.backbone.device))
-            for row, values in zip(part, found.cpu().tolist(), strict=True):
-                self.cache.put(row.keys(self.backbone.name), values[: len(row.tails)])
+                found = self.reading.each(self.model, part, nullcontext)
+            for row, values in zip(part, found, strict=True):
+                self.cache.put(row.keys(self._named), values.cpu().tolist())
             self.passes += len(part)
             yield start + len(part), len(todo)
 
@@ -288,21 +297,6 @@ class Cache:
 
     def put(self, keys: Sequence[bytes], values: Sequence[float]) -> None:
         self.values.update(zip(keys, values, strict=True))
-
-
-def gathered(rows: Sequence[Row], known: Callable[[Row], bool]) -> list[Row]:
-    """Rows of up to TOGETHER unknown texts of one prompt each, shortest first."""
-    texts: dict[tuple[int, ...], dict[tuple[int, ...], None]] = {}
-    for row in rows:
-        for tail in row.tails:
-            if not known(Row(row.head, (tail,))):
-                texts.setdefault(row.head, {})[tail] = None
-    made = []
-    for head, found in texts.items():
-        tails = sorted(found, key=len)
-        made += [Row(head, tuple(tails[k : k + TOGETHER]))
-                 for k in range(0, len(tails), TOGETHER)]  # fmt: skip
-    return sorted(made, key=len)
 
 
 def schedule(step: int, settings: Settings) -> float:

@@ -20,7 +20,13 @@ TOP = {"app", "engine", "profiles", "tests", "docs", ".ci", "launch.py", "requir
        "requirements-models.txt", "README.md", "LICENSE", "CHANGELOG.md", "pyproject.toml",
        ".gitignore"}  # fmt: skip
 # Loaded by a training or the first generation, never at start-up (a test below sees to that).
-LATE = {"engine/denoising.py", "engine/lora.py", "engine/packing.py", "engine/training.py"}
+LATE = {
+    "engine/denoising.py",
+    "engine/lora.py",
+    "engine/packing.py",
+    "engine/picturing.py",
+    "engine/training.py",
+}
 LONGEST = 400
 MEGABYTES = 45
 

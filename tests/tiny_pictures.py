@@ -8,6 +8,8 @@ import torch
 import transformers
 from tokenizers import Tokenizer, models, pre_tokenizers
 
+from engine.denoising import family
+
 df: Any = diffusers
 hf: Any = transformers
 KINDS = ("sd15", "sdxl", "sd3", "flux")
@@ -19,6 +21,14 @@ def tiny_pictures(kind: str) -> Any:
     made = {"sd15": _sd15, "sdxl": _sdxl, "sd3": _sd3, "flux": _flux}[kind]()
     made.set_progress_bar_config(disable=True)
     return made
+
+
+def tiny_face(kind: str) -> Any:
+    """The same behind the face of its family, with short prompts."""
+    face = family(tiny_pictures(kind))
+    if kind == "flux":
+        face.longest = 16
+    return face
 
 
 def _tokenizer() -> Any:

@@ -20,7 +20,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 from engine.data import Array, Request, Sample
 from engine.device import choose
 from engine.loading import LOADING, fingerprint
-from engine.packing import Row
+from engine.packing import Row, TextReading
 
 TOP_P = 0.95
 REPETITION = 1.1
@@ -93,6 +93,10 @@ class CausalLM:
     def trainable(self) -> torch.nn.Module:
         module: torch.nn.Module = self.model
         return module
+
+    def reading(self, objective: Any) -> TextReading:
+        """How the trainer asks this model."""
+        return TextReading(self)
 
     def row(self, example: Any) -> Row:
         """The tokens of an objective's Example; each text ends where the model would stop."""

@@ -21,6 +21,7 @@ from engine.data import Array, Draw, Request, Sample
 from engine.denoising import Conditions, Denoiser, family
 from engine.device import choose
 from engine.loading import LOADING, fingerprint
+from engine.picturing import PictureReading
 
 ODD = 7919
 TOGETHER, LARGEST = 8, 2048
@@ -51,15 +52,19 @@ class Place:
 
 @dataclass
 class Diffusion:
-    """`name` identifies the weights. `steps` and `guidance` are the model's own, where known."""
+    """`name` identifies the weights. `steps`, `guidance` and `size` (pixels a side) are what the
+    model works with when nothing is said, where known.
+    """
 
     name: str
     face: Denoiser
     device: str = "cpu"
     steps: int | None = None
     guidance: float | None = None
+    size: int | None = None
     rung: int = 0
     place: Place | None = None
+    album: Callable[[str], torch.Tensor] | None = None
     _lock: Any = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
@@ -73,6 +78,12 @@ class Diffusion:
         face = family(pipe)
         name = f"{Path(where).stem.lower()}-{fingerprint(face.module)}"
         return cls(name, face, device.name)
+
+    def reading(self, objective: Any) -> PictureReading:
+        """How the trainer asks this model; `album` must be set first."""
+        if self.album is None:
+            raise ValueError("training on pictures needs an album: set it to name -> latents")
+        return PictureReading(self.face, self.album, objective.perceptual, objective.captions)
 
     def trainable(self) -> torch.nn.Module:
         module: torch.nn.Module = self.face.module
@@ -221,6 +232,7 @@ class Diffusion:
         mean: Array = found.view(len(clean), len(TIMES)).mean(1).cpu().numpy()
         return mean
 
+    @torch.no_grad()
     def encode(self, pictures: Sequence[Any], side: int | None = None) -> torch.Tensor:
         """(n, c, h, w) latents of PIL pictures, brought to one size (default the model's own)."""
         side = side or self.side()
@@ -231,6 +243,8 @@ class Diffusion:
 
     def side(self) -> int:
         """Height and width the model draws when nothing is said."""
+        if self.size:
+            return self.size
         config = self.face.module.config
         size = config.get("sample_size") or getattr(self.face.pipe, "default_sample_size", 64)
         return int(size) * int(self.face.pipe.vae_scale_factor)

@@ -25,6 +25,12 @@ OBJECTIVES = Registry(
         "plackett_luce": Entry(
             "engine.objectives.plackett_luce:PLACKETT_LUCE", "Plackett-Luce: whole orders", "56"
         ),
+        "diffusion_dpo": Entry(
+            "engine.objectives.diffusion_dpo:DIFFUSION_DPO", "Diffusion-DPO", "23"
+        ),
+        "mapo": Entry("engine.objectives.mapo:MAPO", "MaPO: a style far from the model's", "15"),
+        "ncp": Entry("engine.objectives.ncp:NCP", "NCP: by what the model sees", "1"),
+        "dcpo": Entry("engine.objectives.dcpo:DCPO", "DCPO: each by its own caption", "4"),
         "best_of_n": Entry("engine.objectives.best_of_n:BEST_OF_N", "Best of n, then write", "16"),
     },
 )

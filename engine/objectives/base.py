@@ -91,7 +91,8 @@ class Objective:
 
     `loss(batch, settings)` gives ((m,) loss per group, metrics of 0-d tensors). `prepare` is its
     data rule. `reference`: needs b. `lists`: reads all K columns, not only the first two;
-    `rationales`: learns nothing without reasons.
+    `rationales`: learns nothing without reasons. `media`: what it can be used for. For pictures,
+    `perceptual`: errors in the frozen model's features; `captions`: each under its own caption.
     """
 
     loss: Loss
@@ -100,6 +101,9 @@ class Objective:
     reference: bool = True
     lists: bool = False
     rationales: bool = False
+    media: tuple[str, ...] = ("text",)
+    perceptual: bool = False
+    captions: bool = False
     defaults: Any = field(default=None)
 
     def __post_init__(self) -> None:

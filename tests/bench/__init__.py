@@ -15,6 +15,7 @@ from typing import Any
 BENCHES = {
     "taste": "tests.bench.taste:run",
     "steer": "tests.bench.steer:run",
+    "starter": "tests.bench.starter:run",
     "update": "tests.bench.update:run",
     "start": "tests.bench.start:run",
     "kills": "tests.bench.kills:run",

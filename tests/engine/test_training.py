@@ -138,10 +138,10 @@ def test_out_of_memory_halves_the_parts_and_says_so(lm, monkeypatch) -> None:
     list(made.prepare_references())
     measure = made.measure
 
-    def full(part: Any, against: Any = None) -> Any:
+    def full(part: Any, **more: Any) -> Any:
         if len(part) > 2:
             raise MemoryError
-        return measure(part)
+        return measure(part, **more)
 
     monkeypatch.setattr(made, "measure", full)
     assert made.one()["micro"] == 2 and made.step == 1

@@ -7,18 +7,18 @@ import torch
 from torch import Tensor
 
 from engine.denoising import Joint
-from engine.starter.drawer.conditions import Told, Words, vector
+from engine.starter.drawer.conditions import WHITE, Told, Words, vector
 
 
 class Drawer(Joint):
-    """Prompts are texts, or Told where style and facts are said too."""
+    """Prompts are texts, drawn on white, or Told where style and facts are said too."""
 
     def __init__(self, pipe: Any, words: Words) -> None:
         super().__init__(pipe)
         self.words = words
 
     def conditions(self, prompts: Sequence[Any]) -> dict[str, Tensor]:
-        told = [p if isinstance(p, Told) else Told(p) for p in prompts]
+        told = [p if isinstance(p, Told) else Told(p, {}, WHITE) for p in prompts]
         states, sentences = self.words.of([t.text for t in told])
         place = self.module.device
         return {"encoder_hidden_states": states.to(place),

@@ -12,12 +12,12 @@ from PIL import Image
 from engine.backbones.diffusion import BadModel, Diffusion
 from engine.data import Draw
 from engine.denoising import Unsupported, family
-from tests.tiny_pictures import KINDS, tiny_pictures
+from tests.tiny_pictures import KINDS, tiny_face, tiny_pictures
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def drawn(request: Any) -> Diffusion:
-    return Diffusion(request.param, family(tiny_pictures(request.param)))
+    return Diffusion(request.param, tiny_face(request.param), size=16)
 
 
 def ask(n: int = 2, **more: Any) -> Draw:
@@ -73,7 +73,7 @@ def test_the_error_is_the_mean_squared_distance_to_the_target(drawn: Diffusion) 
 
 
 def test_a_straight_path_ends_at_noise_and_begins_at_the_picture() -> None:
-    face = family(tiny_pictures("sd3"))
+    face = tiny_face("sd3")
     x, n = torch.ones(1, 4, 2, 2), torch.full((1, 4, 2, 2), 3.0)
     for t, wanted in ((0.0, 1.0), (1.0, 3.0), (0.25, 1.5)):
         mixed, steps, target = face.noised(x, n, torch.tensor([t]))

@@ -45,6 +45,11 @@ HAND: list[tuple[str, dict[str, Any], float]] = [
     ("pro", {"keep": 0.0}, 0.554355),
     ("plackett_luce", {"beta": 0.1}, 0.554355),
     ("best_of_n", {}, 2.5),
+    ("diffusion_dpo", {"beta": 0.1, "floor": 1.0}, 0.554355),  # the chosen gained: no floor
+    # A(10) = 5 / (e^5 - 1) = 0.033918, A(14) = 0.006389; 10 + 0.1 log(1 + e^-0.275293)
+    ("mapo", {"beta": 0.1, "steep": 0.5, "scale": 10.0}, 10.056494),
+    ("ncp", {"beta": 0.1}, 0.554355),
+    ("dcpo", {"beta": 0.1}, 0.554355),
 ]
 AT_START = {"ipo": 25.0, "fspo": 25.0, "hinge": 1.0, "rpo": LN2 + 2.5}
 
