@@ -10,20 +10,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data import Array, Candidate, Comparison
+from engine.data import Array, Candidate, Comparison, Kind
 from engine.objectives.base import Example
 
 
 def from_answers(
-    comparisons: Sequence[Comparison], candidates: Mapping[int, Candidate]
+    comparisons: Sequence[Comparison], candidates: Mapping[int, Candidate], kind: Kind = "text"
 ) -> list[Example]:
-    """Every pick over every text that was shown beside it and not picked. Words ("both good",
-    "skip") prefer nothing and make no pair; pictures are left out.
+    """Every pick over every thing of this kind that was shown beside it and not picked. Words
+    ("both good", "skip") prefer nothing and make no pair. A picture goes by its hash.
     """
     made = []
     for answer in comparisons:
         shown = answer.question.items
-        if answer.question.kind != "text" or not answer.outcome.picks:
+        if answer.question.kind != kind or not answer.outcome.picks:
             continue
         rest = [candidates[i] for i in shown if i not in answer.outcome.picks]
         for pick in answer.outcome.picks:
@@ -36,8 +36,12 @@ def _pair(chosen: Candidate, rejected: Candidate, strength: float) -> Example:
     prompts: tuple[str, ...] = ()
     if chosen.prompt != rejected.prompt:
         prompts = (chosen.prompt, rejected.prompt)
-    texts = (chosen.text or "", rejected.text or "")
+    texts = (_told(chosen), _told(rejected))
     return Example(chosen.prompt, texts, strength=strength, prompts=prompts)
+
+
+def _told(candidate: Candidate) -> str:
+    return candidate.hash if candidate.kind == "picture" else candidate.text or ""
 
 
 def from_belief(
@@ -56,7 +60,7 @@ def from_belief(
         for k in range(min(pairs, len(order) // 2)):
             best, worst = int(order[k]), int(order[-1 - k])
             if sure(mean, std, best, worst):
-                texts = (candidates[best].text or "", candidates[worst].text or "")
+                texts = (_told(candidates[best]), _told(candidates[worst]))
                 made.append(Example(prompt, texts, source="belief"))
     return made
 

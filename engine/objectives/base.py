@@ -85,6 +85,11 @@ def as_they_are(examples: Sequence[Example], _: Any) -> list[Example]:
     return list(examples)
 
 
+def one_caption(examples: Sequence[Example], _: Any) -> list[Example]:
+    """Only groups of which every picture stands under one prompt; dcpo takes the others."""
+    return [e for e in examples if not e.prompts]
+
+
 @dataclass(frozen=True)
 class Objective:
     """A method: its settings, its loss, and what it does to the examples before training.

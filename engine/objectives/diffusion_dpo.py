@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import logsigmoid, relu
 
-from engine.objectives.base import Batch, Objective, knob
+from engine.objectives.base import Batch, Objective, knob, one_caption
 
 
 @dataclass(frozen=True)
@@ -32,4 +32,4 @@ def loss(batch: Batch, settings: Settings) -> tuple[Tensor, dict[str, Tensor]]:
     }
 
 
-DIFFUSION_DPO = Objective(loss, Settings, media=("picture",))
+DIFFUSION_DPO = Objective(loss, Settings, one_caption, media=("picture",))

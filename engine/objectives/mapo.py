@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from engine.objectives.base import Batch, Objective, knob
+from engine.objectives.base import Batch, Objective, knob, one_caption
 
 
 @dataclass(frozen=True)
@@ -37,4 +37,4 @@ def loss(batch: Batch, settings: Settings) -> tuple[Tensor, dict[str, Tensor]]:
     }
 
 
-MAPO = Objective(loss, Settings, reference=False, media=("picture",))
+MAPO = Objective(loss, Settings, one_caption, reference=False, media=("picture",))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from engine.objectives.base import Batch, Objective, knob
+from engine.objectives.base import Batch, Objective, knob, one_caption
 
 
 @dataclass(frozen=True)
@@ -24,4 +24,4 @@ def loss(batch: Batch, settings: Settings) -> tuple[Tensor, dict[str, Tensor]]:
     return -logsigmoid(margin), {"margin": margin.mean()}
 
 
-NCP = Objective(loss, Settings, perceptual=True, media=("picture",))
+NCP = Objective(loss, Settings, one_caption, perceptual=True, media=("picture",))

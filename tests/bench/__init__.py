@@ -16,6 +16,7 @@ BENCHES = {
     "taste": "tests.bench.taste:run",
     "steer": "tests.bench.steer:run",
     "starter": "tests.bench.starter:run",
+    "draws": "tests.bench.draws:run",
     "update": "tests.bench.update:run",
     "start": "tests.bench.start:run",
     "kills": "tests.bench.kills:run",

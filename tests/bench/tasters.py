@@ -106,6 +106,14 @@ def measure_text(text: str, base: Sequence[Shown]) -> np.ndarray:
     return (one - flat.mean(0)) / flat.std(0).clip(1e-9)
 
 
+def measures_of(new: Sequence[Shown], base: Sequence[Shown]) -> np.ndarray:
+    """(n, k) of new things, on the scale of the given ones."""
+    raw = _raw(base)
+    middle = np.median(raw, 0)
+    flat = _flat(raw, middle)
+    return (_flat(_raw(new), middle) - flat.mean(0)) / flat.std(0).clip(1e-9)
+
+
 def _raw(shown: Sequence[Shown]) -> np.ndarray:
     if shown[0].kind == "picture":
         return np.array([[f(s.pixels) for f in VISIBLE.values()] for s in shown])
