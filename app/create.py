@@ -191,7 +191,9 @@ def as_question(
     shown = {(r["side"], r["index"]): r for r in made["results"]}
     if (side, index) not in shown:
         raise Missing(f"generation {number} has no {side} result {index}")
-    ids = _ids(studio, (user, profile), made["prompt"], shown)
+    # Drawn beside drawn, found beside found: one is not judged for being a sketch.
+    alike = {k: r for k, r in shown.items() if ("image" in r) == ("image" in shown[side, index])}
+    ids = _ids(studio, (user, profile), made["prompt"], alike)
     me = ids[side, index]
     if liked:
         others = [i for i in dict.fromkeys(ids.values()) if i != me]

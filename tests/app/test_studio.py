@@ -88,13 +88,13 @@ def test_strength_zero_is_the_plain_result(studio: Any, user: int, key: Any) -> 
     assert made[1.0]["personal"] != made[1.0]["plain"]
 
 
-def _make(studio: Any, user: int, profile: int, strength: float) -> dict[str, list[int]]:
+def _make(studio: Any, user: int, profile: int, strength: float) -> dict[str, list[Any]]:
     wanted = {"medium": "picture", "prompt": "the sea", "n": 4, "strength": strength, "seed": 3,
               "depth": None, "max_tokens": 20}  # fmt: skip
-    out: dict[str, list[int]] = {"plain": [], "personal": []}
+    out: dict[str, list[Any]] = {"plain": [], "personal": []}
     for line in studio.generate(user, profile, wanted, lambda: False):
         if line["type"] == "sample":
-            out[line["side"]].append(line["item"]["id"])
+            out[line["side"]].append(line["item"]["id"] if "item" in line else line["image"])
     return out
 
 
@@ -112,6 +112,22 @@ def test_a_like_is_an_answer_and_can_be_undone(studio: Any, user: int, key: Any)
     assert studio.question(user, profile, "picture")["id"] == question["id"]
     with pytest.raises(Missing, match="no plain result 9"):
         studio.like(user, profile, (1, "plain", 9), True, key())
+
+
+def test_a_liked_drawing_is_judged_among_drawings(studio: Any, user: int, key: Any) -> None:
+    profile = studio.new_profile(user)["id"]
+    go(studio, user, profile, key, 2)
+    made = _make(studio, user, profile, 1.0)
+    drawn = [k for k, r in enumerate(made["personal"]) if isinstance(r, str)]
+    assert len(drawn) == 4 and str(made["plain"][drawn[0]]).startswith("data:image/png;base64,")
+    assert made["personal"][drawn[0]] != made["plain"][drawn[0]]
+    before = len(studio.shelves.of_user(user, "picture").features)
+    liked = studio.like(user, profile, (1, "personal", drawn[0]), True, key())
+    assert liked["seq"] == 3
+    asked = studio.store.comparisons(profile, "picture")[-1]
+    new = [studio.shelves.candidate(i) for i in asked.question.items]
+    assert all(c.attributes.get("made") == "generated" for c in new)
+    assert len(studio.shelves.of_user(user, "picture").features) == before + len(new)
 
 
 def test_own_pictures_are_compared_like_the_rest(studio: Any, user: int) -> None:

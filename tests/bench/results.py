@@ -126,7 +126,7 @@ def _case(address: str, kind: str, profile: int, prompt: str, seed: int, judge: 
     for line in ask_lines(address, f"profiles/{profile}/generate", body):
         if line["type"] == "error":
             raise RuntimeError(line["error"])
-        if line["type"] == "sample":
+        if line["type"] == "sample" and "image" not in line:
             sides[line["side"]].append(judge(line["item"] if kind == "picture" else line["text"]))
     gap = float(np.mean(sides["personal"]) - np.mean(sides["plain"]))
     return 0.5 if abs(gap) < 1e-9 else float(gap > 0)
