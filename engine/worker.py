@@ -62,14 +62,28 @@ def work(folder: Path) -> str:
 
 
 def _through(desk: "Desk", task: Task) -> str:
+    found, keeps = checkpoints.newest(desk.folder / "checkpoints"), False
     for progress in task.prepare():
         desk.tell(progress)
         wish = desk.wish()
+        # What an earlier start has learnt is kept, however early the wish comes.
+        keeps = wish == "stop" and found is not None
+        if keeps:
+            break
         if wish:
-            return desk.end(*_unstarted(wish))
-    found = checkpoints.newest(desk.folder / "checkpoints")
+            return desk.end(*_unstarted(wish, found is not None))
     if found:
         task.restore(*found)
+        step = int(found[1]["step"])
+        desk.tell(Progress(step, step if keeps else progress.total, progress.message))
+    if not keeps and (ended := _learnt(desk, task)):
+        return ended
+    words = task.finish(desk.folder / "out")
+    return desk.end("stopped" if desk.wish() == "stop" else "done", words)
+
+
+def _learnt(desk: "Desk", task: Task) -> str:
+    """Run the steps; how it ended, or "" when there is something to finish."""
     saved = time.monotonic()
     for progress in task.run():
         desk.tell(progress)
@@ -84,13 +98,14 @@ def _through(desk: "Desk", task: Task) -> str:
             return desk.end("stopped", "stopped and thrown away")
         if wish == "stop":
             break
-    words = task.finish(desk.folder / "out")
-    return desk.end("stopped" if desk.wish() == "stop" else "done", words)
+    return ""
 
 
-def _unstarted(wish: str) -> tuple[str, str]:
+def _unstarted(wish: str, begun: bool) -> tuple[str, str]:
+    if wish == "discard":
+        return "stopped", "stopped and thrown away"
     if wish == "pause":
-        return "paused", "paused before the first step"
+        return "paused", "paused; nothing is lost" if begun else "paused before the first step"
     return "stopped", "stopped before the first step; there is nothing to keep"
 
 

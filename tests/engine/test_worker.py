@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -60,6 +61,35 @@ def test_a_wish_is_granted_at_the_next_step(folder: Path, monkeypatch, wish, sta
         assert work(folder) == "done"
         steps = [json.loads(x) for x in (folder / "log.jsonl").read_text().splitlines()]
         assert [s["done"] for s in steps if "loss" in s["metrics"]] == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def wishing(monkeypatch: pytest.MonkeyPatch, folder: Path, wish: str, when: Any) -> None:
+    """The wish comes as soon as `when` says so of what was told."""
+    told = Desk.tell
+
+    def tell(self: Desk, progress: Any) -> None:
+        told(self, progress)
+        if when(progress):
+            (folder / "wish").write_text(wish)
+
+    monkeypatch.setattr(Desk, "tell", tell)
+
+
+@pytest.mark.parametrize(("wish", "state"), [("stop", "stopped"), ("pause", "paused")])
+def test_a_wish_before_the_first_new_step_keeps_what_was_learnt(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, wish: str, state: str
+) -> None:
+    with monkeypatch.context() as early:
+        wishing(early, folder, "pause", lambda p: p.done == 3 and p.metrics)
+        assert work(folder) == "paused"
+    (folder / "wish").write_text(wish)
+    assert work(folder) == state
+    if wish == "stop":
+        assert Adapter.load(folder / "out" / "person-0").card["steps"] == 3
+        assert end(folder)["done"] == 3
+    else:
+        assert end(folder)["words"] == "paused; nothing is lost"
+        assert checkpoints.newest(folder / "checkpoints")[1]["step"] == 3
 
 
 def test_a_failure_is_told_in_words(folder: Path) -> None:
