@@ -143,6 +143,10 @@ def _starter(p: argparse.ArgumentParser) -> None:
                    help="only give the decoder more time, nothing else")  # fmt: skip
     p.add_argument("--device", default="auto", help="auto, cpu or cuda")
     p.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    p.add_argument("--whole", action="store_true",
+                   help="the whole collection, half of the time what is known")  # fmt: skip
+    p.add_argument("--shipped", action="store_true", help="begin with the weights that ship")
+    p.add_argument("--copies", type=int, default=16, help="variants of each drawing")
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--layers", type=int, default=8)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.starter.drawer.data import GROUNDS, STYLES, lesson
+from engine.starter.drawer.data import GROUNDS, STYLES, lesson, widened
 
 # How people may call each drawing style.
 SPOKEN = {
@@ -46,12 +46,12 @@ class Captions:
     """All captions there are, by number: `choose` finds one that is true of a drawing."""
 
     def __init__(self, seed: int = 0, concepts: Sequence[str] | None = None) -> None:
-        lessons, _ = lesson()
+        lessons = widened()
         made = np.random.default_rng(seed)
         self.texts: list[str] = [""]
         number: dict[str, int] = {"": 0}
         self._true: dict[tuple[int, str], list[int]] = {}
-        for c, concept in enumerate(concepts or lessons):
+        for c, concept in enumerate(concepts or lesson()[0]):
             things = [concept, *lessons[concept], lessons[concept][0]]
             for key, count in self._keys():
                 style, ground = (key, "") if key in STYLES else ("", key)

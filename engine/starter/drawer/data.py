@@ -62,6 +62,15 @@ def lesson() -> tuple[dict[str, list[str]], set[tuple[str, str]]]:
     return told["concepts"], apart
 
 
+def widened() -> dict[str, list[str]]:
+    """The concepts of the lesson first, then every other of the pool under its own name."""
+    from engine.starter.pool import pictures
+
+    concepts, _ = lesson()
+    return {**concepts, **{r["concept"]: [r["concept"]] for r in pictures().records
+                           if r["concept"] not in concepts}}  # fmt: skip
+
+
 def read(names: Sequence[str] | None = None, side: int = SIDE) -> list[dict[str, Any]]:
     """Pool records of these concepts (default all) with `picture`, RGB of one size."""
     from engine.starter.pool import pictures

@@ -23,6 +23,7 @@ from engine.starter.drawer import data, pipeline, shape
 from engine.starter.drawer.captions import Captions
 from engine.starter.drawer.clock import Clock
 from engine.starter.drawer.conditions import Scale, Words
+from engine.starter.drawer.known import lesson
 from engine.starter.drawer.teach import BATCH, Deck, Teacher
 
 HERE = Path(__file__).parent
@@ -46,13 +47,22 @@ class Wanted:
     copies: int = COPIES
     concepts: tuple[str, ...] = ()
     seed: int = 0
+    whole: bool = False
+    shipped: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """What is drawn, the lesson's own concepts first."""
+        return list(self.concepts or (data.widened() if self.whole else data.lesson()[0]))
 
 
 def autoencoder(wanted: Wanted, say: Callable[[str], None]) -> Any:
     """Learnt from every drawing of the pool: half of the time, evened, and the rest again."""
     place = wanted.out / "vae"
     kind: Any = AutoencoderTiny
-    if wanted.resume and (place / "config.json").exists():
+    if wanted.shipped and not place.exists():
+        kind.from_pretrained(MODEL / "vae", dtype=torch.float32).save_pretrained(place)
+    if (wanted.resume or wanted.shipped) and (place / "config.json").exists():
         return kind.from_pretrained(place).eval()
     from engine.starter.pool import pictures
 
@@ -86,14 +96,19 @@ def make(wanted: Wanted, say: Callable[[str], None] = print) -> Path:
     if not wanted.resume:
         shutil.rmtree(wanted.out / "checkpoints", ignore_errors=True)
     vae = autoencoder(wanted, say)
-    names = list(wanted.concepts) or None
+    names, words = wanted.names, Words()
     drawings = data.build(wanted.copies, wanted.seed, names)
-    scale = Scale.of(drawings.facts)
-    words = Words()
+    scale = meaning(wanted, drawings)
     deck = Deck.of(small.latents_of(vae, drawings.pixels), drawings, scale, words,
                    Captions(wanted.seed, names), wanted.device)  # fmt: skip
+    if wanted.whole:
+        deck = deck.centred(len(data.lesson()[0]))
     torch.manual_seed(wanted.seed)
-    model = shape.transformer(wanted.heads, wanted.layers).to(wanted.device)
+    model = shape.transformer(wanted.heads, wanted.layers)
+    if wanted.shipped:
+        kind: Any = type(model)
+        model = kind.from_pretrained(MODEL / "transformer", dtype=torch.float32)
+    model.to(wanted.device)
     teacher = Teacher(model, deck, wanted.out / "checkpoints", wanted.seed)
     if wanted.resume and teacher.resume():
         say(f"going on from step {teacher.steps}, {teacher.seen} pictures seen")
@@ -105,6 +120,14 @@ def make(wanted: Wanted, say: Callable[[str], None] = print) -> Path:
             shown = time.monotonic()
             sheets(vae, teacher.average, words, wanted, each.done)
     return finished(vae, teacher, scale, wanted)
+
+
+def meaning(wanted: Wanted, drawings: data.Drawings) -> Scale:
+    """What the facts' numbers mean; weights that have learnt it go on with the same."""
+    if not wanted.shipped:
+        return Scale.of(drawings.facts)
+    told = lesson(MODEL)
+    return Scale(told.mean, told.std)
 
 
 def sheets(vae: Any, model: Any, words: Words, wanted: Wanted, step: int) -> None:
@@ -142,7 +165,8 @@ def run(given: Any) -> int:
     """What `launch.py train-starter` was given."""
     device = choose().name if given.device == "auto" else given.device
     wanted = Wanted(Path(given.out), given.minutes, given.vae_minutes, device, given.resume,
-                    batch=given.batch, layers=given.layers)  # fmt: skip
+                    batch=given.batch, layers=given.layers, copies=given.copies,
+                    whole=given.whole, shipped=given.shipped)  # fmt: skip
     if given.decoder_minutes:
         finer(
             autoencoder(replace(wanted, resume=True), print), wanted, given.decoder_minutes, print

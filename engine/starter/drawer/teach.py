@@ -8,12 +8,13 @@ the last steps is what ships. The same code runs on a GPU; data lie on the devic
 import time
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from engine import checkpoints
 from engine.data import Progress
@@ -25,7 +26,9 @@ from engine.starter.drawer.data import FACTS, STYLES, TOLD, Drawings
 BATCH, RATE, DECAY, EVERY = 32, 1e-3, 0.999, 300.0
 LEAN = 0.7
 # How often each condition is told.
-TELL_TEXT, TELL_STYLE, TELL_FACT, TELL_FACTS, TELL_GROUND, TELL_ANY = 0.95, 0.6, 0.6, 0.6, 0.8, 0.9
+TELL_TEXT, TELL_STYLE, TELL_FACT, TELL_FACTS, TELL_GROUND, TELL_ANY = 0.9, 0.75, 0.6, 0.5, 0.8, 0.9
+# Where the whole pool is shown, half of the pictures are of the lesson's own concepts.
+CORE = 0.5
 
 
 @dataclass
@@ -38,6 +41,7 @@ class Deck:
     captions: Captions
     states: torch.Tensor
     sentences: torch.Tensor
+    reach: NDArray[np.float64]
 
     @classmethod
     def of(cls, latents: torch.Tensor, drawings: Drawings, scale: Scale, words: Words,
@@ -45,11 +49,16 @@ class Deck:
         states, sentences = words.of(captions.texts)
         facts = torch.from_numpy(scale.apply(drawings.facts))
         return cls(latents.to(device), drawings, facts.to(device), captions,
-                   states.half().to(device), sentences.to(device))  # fmt: skip
+                   states.half().to(device), sentences.to(device),
+                   reach(drawings.concept, 0))  # fmt: skip
+
+    def centred(self, core: int) -> "Deck":
+        """The same, with the first `core` concepts as CORE of what is dealt."""
+        return replace(self, reach=reach(self.drawings.concept, core))
 
     def deal(self, size: int, made: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Latents, text states (B, TOKENS, 384), vectors (B, WIDTH), with parts left out."""
-        rows = made.integers(0, len(self.drawings), size)
+        rows = np.searchsorted(self.reach, made.random(size), side="right")
         told = made.random((7, size))
         told_any = told[0] < TELL_ANY
         said = np.array([
@@ -72,6 +81,16 @@ class Deck:
             self.facts[index] * shown, shown,
         ], 1)  # fmt: skip
         return self.latents[index], self.states[texts].float(), vector
+
+
+def reach(concept: NDArray[Any], core: int) -> NDArray[np.float64]:
+    """(n,) running chances with which drawings are dealt, 1 at the end."""
+    inside = concept < core
+    if core <= 0 or inside.all() or not inside.any():
+        return np.arange(1, len(concept) + 1) / len(concept)
+    chance = np.where(inside, CORE / inside.sum(), (1 - CORE) / (~inside).sum())
+    found: NDArray[np.float64] = np.cumsum(chance) / chance.sum()
+    return found
 
 
 def loss_of(model: Any, x: torch.Tensor, states: torch.Tensor, vector: torch.Tensor,

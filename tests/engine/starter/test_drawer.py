@@ -16,7 +16,7 @@ from engine.starter.drawer.clock import Clock
 from engine.starter.drawer.conditions import TOKENS, WHITE, WIDTH, WORDS, Told, Words, vector
 from engine.starter.drawer.data import FACTS, GROUNDS, STYLES
 from engine.starter.drawer.known import lesson, nearness, ships, starter
-from engine.starter.drawer.teach import loss_of
+from engine.starter.drawer.teach import CORE, loss_of, reach
 from engine.steering.leaning import Lean, from_scores, leaning
 
 
@@ -95,6 +95,14 @@ def test_captions_are_true_of_what_they_are_given_to() -> None:
         assert any(t.lower() in said.lower() for t in things)
         others = [g for k, g in enumerate(GROUNDS) if k != 1]
         assert not any(f"{g} background" in said for g in others)
+
+
+def test_the_whole_pool_is_dealt_with_half_of_the_known_things() -> None:
+    chances = np.diff(reach(np.array([0, 1, 5, 6, 7, 8]), 2), prepend=0.0)
+    assert chances[:2].sum() == pytest.approx(CORE) and chances[2] == pytest.approx(0.125)
+    assert np.allclose(np.diff(reach(np.array([0, 1, 1]), 0), prepend=0.0), 1 / 3)
+    every = data.widened()
+    assert list(every)[:40] == list(data.lesson()[0]) and every["monkey face"] == ["monkey face"]
 
 
 def test_a_clock_of_steps_rises_stays_and_falls() -> None:
