@@ -26,6 +26,11 @@ class Denoiser:
     pipe: Any
 
     @property
+    def twice(self) -> bool:
+        """Whether guidance puts every row into one pass twice, first without its prompt."""
+        return True
+
+    @property
     def module(self) -> Any:
         return self.pipe.transformer
 
@@ -174,6 +179,10 @@ class Flux(Denoiser):
     """
 
     longest: int = 512
+
+    @property
+    def twice(self) -> bool:
+        return False
 
     def call(self, prompts: Sequence[Any], negative: str) -> dict[str, Any]:
         made = {"prompt": list(prompts), "max_sequence_length": self.longest}

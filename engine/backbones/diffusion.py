@@ -157,7 +157,7 @@ class Diffusion:
         pipe, more = self.face.pipe, self._settings(request)
         looks = _Looks(self, part, request, tell)
         made = [torch.Generator().manual_seed(seeds[k]) for k in part]
-        guided = more.get("guidance_scale", 2.0) > 1
+        guided = self.face.twice and more.get("guidance_scale", 2.0) > 1
         self._placed(part, guided)
         try:
             asked = self.face.call([prompts[k] for k in part], getattr(request, "negative", ""))
