@@ -24,6 +24,8 @@ class Denoiser:
     """What a pipeline's denoiser is, and how to ask it. Tensors of B rows throughout."""
 
     pipe: Any
+    # Whether picture and noise are mixed on a straight line, x = (1 - s) x0 + s n.
+    straight = True
 
     @property
     def twice(self) -> bool:
@@ -60,6 +62,14 @@ class Denoiser:
         vae = self.pipe.vae
         z = latents / vae.config.scaling_factor + (vae.config.get("shift_factor") or 0.0)
         return vae.decode(z.to(vae.dtype)).sample.float().clamp(-1, 1)  # type: ignore[no-any-return]
+
+    def loose(self, latents: Tensor, size: tuple[int, int]) -> Tensor:
+        """(B, c, h, w) of latents as the pipeline holds them; `size` (height, width) in pixels."""
+        return latents
+
+    def tight(self, latents: Tensor) -> Tensor:
+        """The inverse of `loose`."""
+        return latents
 
     def noised(self, clean: Tensor, noise: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(mixed, timesteps, target) at t (B,) in 0..1, where 1 is pure noise."""
@@ -102,6 +112,8 @@ class Denoiser:
 @dataclass
 class UNet(Denoiser):
     """SD 1.5, 2.1 and SDXL: noise in steps, eps or v."""
+
+    straight = False
 
     @property
     def module(self) -> Any:
@@ -196,9 +208,17 @@ class Flux(Denoiser):
         )  # fmt: skip
         return {"encoder_hidden_states": told, "pooled_projections": pooled}
 
+    def loose(self, latents: Tensor, size: tuple[int, int]) -> Tensor:
+        found: Tensor = self.pipe._unpack_latents(latents, *size, self.pipe.vae_scale_factor)
+        return found
+
+    def tight(self, latents: Tensor) -> Tensor:
+        found: Tensor = self.pipe._pack_latents(latents, *latents.shape)
+        return found
+
     def predict(self, mixed: Tensor, timesteps: Tensor, told: Conditions) -> Tensor:
         b, c, h, w = mixed.shape
-        packed = self.pipe._pack_latents(mixed, b, c, h, w)
+        packed = self.tight(mixed)
         text = told["encoder_hidden_states"]
         guided = self.module.config.guidance_embeds
         found = self.module(

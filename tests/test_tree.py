@@ -25,6 +25,7 @@ LATE = {
     "engine/lora.py",
     "engine/packing.py",
     "engine/picturing.py",
+    "engine/stages.py",
     "engine/training.py",
 }
 LONGEST = 400

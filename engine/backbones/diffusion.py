@@ -22,6 +22,7 @@ from engine.denoising import Conditions, Denoiser, family
 from engine.device import choose
 from engine.loading import LOADING, fingerprint
 from engine.picturing import PictureReading
+from engine.stages import Course, Touch, side_of
 
 ODD = 7919
 TOGETHER, LARGEST = 8, 2048
@@ -53,7 +54,8 @@ class Place:
 @dataclass
 class Diffusion:
     """`name` identifies the weights. `steps`, `guidance` and `size` (pixels a side) are what the
-    model works with when nothing is said, where known.
+    model works with when nothing is said, where known. `touches` may change the latents after each
+    step of a drawing.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Diffusion:
     rung: int = 0
     place: Place | None = None
     album: Callable[[str], torch.Tensor] | None = None
+    touches: list[Touch] = field(default_factory=list)
     _lock: Any = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
@@ -84,6 +87,11 @@ class Diffusion:
         if self.album is None:
             raise ValueError("training on pictures needs an album: set it to name -> latents")
         return PictureReading(self.face, self.album, objective.perceptual, objective.captions)
+
+    @property
+    def model(self) -> torch.nn.Module:
+        """What is bent: the unet or transformer."""
+        return self.trainable()
 
     def trainable(self) -> torch.nn.Module:
         module: torch.nn.Module = self.face.module
@@ -155,7 +163,7 @@ class Diffusion:
     def _run(self, prompts: Sequence[Any], seeds: Sequence[int], part: list[int],
              request: Request, tell: Callable[[Any], None]) -> Sequence[Any]:  # fmt: skip
         pipe, more = self.face.pipe, self._settings(request)
-        looks = _Looks(self, part, request, tell)
+        looks = _Looks(self, Course(self.face, part, side_of(pipe, more)), request, tell)
         made = [torch.Generator().manual_seed(seeds[k]) for k in part]
         guided = self.face.twice and more.get("guidance_scale", 2.0) > 1
         self._placed(part, guided)
@@ -251,38 +259,28 @@ class Diffusion:
 
 
 class _Looks:
-    """Called by the pipeline after each step: stops it when asked, hands on a first look.
-
-    On the straight path two steps give the direction, and with it the picture it leads to; only
-    where decoding is cheap.
+    """Called by the pipeline after each step: stops it when asked, hands on a first look where
+    decoding is cheap, lets `touches` change what lies there.
     """
 
-    def __init__(self, backbone: Diffusion, part: list[int], request: Request,
+    def __init__(self, backbone: Diffusion, course: Course, request: Request,
                  tell: Callable[[Any], None]) -> None:  # fmt: skip
-        self.backbone, self.part, self.request, self.tell = backbone, part, request, tell
+        self.backbone, self.course, self.request, self.tell = backbone, course, request, tell
         self.cheap = type(backbone.face.pipe.vae).__name__ == "AutoencoderTiny"
-        self.last: tuple[torch.Tensor, float] | None = None
 
     def __call__(self, pipe: Any, step: int, _time: Any, given: dict[str, Any]) -> dict[str, Any]:
         if self.request.cancelled():
             pipe._interrupt = True
-        elif self.cheap:
-            self._look(pipe, step, given["latents"])
-        else:
-            total = pipe.num_timesteps
-            for index in self.part:
-                self.tell(Sample(index, done=False, label=f"step {step + 1} of {total}"))
-        return given
-
-    def _look(self, pipe: Any, step: int, latents: torch.Tensor) -> None:
-        sigma = float(pipe.scheduler.sigmas[step + 1])
-        if self.last is not None and sigma > 0:
-            before, high = self.last
-            leads = latents - sigma * (before - latents) / (high - sigma)
-            drawn = self.backbone.face.pixels(leads)
-            for index, pixels in zip(self.part, as_bytes(drawn), strict=True):
+            return given
+        stage, latents = self.course.at(step, given["latents"], self.backbone.touches)
+        if self.cheap and stage.leads is not None:
+            drawn = as_bytes(self.backbone.face.pixels(stage.leads))
+            for index, pixels in zip(stage.part, drawn, strict=True):
                 self.tell(Sample(index, pixels=pixels, done=False))
-        self.last = latents, sigma
+        elif not self.cheap:
+            for index in stage.part:
+                self.tell(Sample(index, done=False, label=f"step {step + 1} of {stage.total}"))
+        return given | {"latents": latents}
 
 
 def as_bytes(pixels: torch.Tensor) -> NDArray[np.uint8]:
