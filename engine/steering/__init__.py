@@ -11,6 +11,9 @@ STEERING = Registry(
         ),
         "leaning": Entry("engine.steering.leaning:leaning", "Leaning", "prompt directions, 2"),
         "prompt": Entry("engine.steering.prompt:said", "Prompted", "16"),
+        "cross_attention": Entry(
+            "engine.steering.cross_attention:personal", "Personal attention", "8 (PPD)"
+        ),
         "lora": Entry("engine.steering.lora:lora", "Tuned", "Hu et al. 2021"),
     },
 )
