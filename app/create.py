@@ -5,13 +5,16 @@ Works on a Studio; knows neither SQL nor HTTP. Every line it yields is ready for
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from app import drawing
+import numpy as np
+
+from app import bending, drawing
 from app.making import Taste, Unavailable
 from app.shelves import CAPTION_ENCODER, captions
 from app.wire import Bad, Missing
-from engine.data import Kind, Outcome, Question, Request, Sample
+from engine.data import Features, Kind, Outcome, Question, Request, Sample
 
 if TYPE_CHECKING:
     from app.studio import Studio
@@ -38,15 +41,18 @@ def create(
         cancelled=cancelled,
     )
     taste = _taste(studio, profile, kind)
-    unknown = drawing.unknown(studio, request.prompt) if _draws(kind) else ""
+    wanted = {**wanted, "depth": depth_of(studio, profile, wanted)}
+    unknown = drawing.unknown(studio, request.prompt) if _draws(wanted) else ""
+    draws = _draws(wanted) and not unknown
     yield {
         "type": "start",
         "medium": kind,
         "seed": request.seed,
         "personal": taste.answers > 0,
-        "depth": depth_of(studio, profile, wanted),
+        "depth": wanted["depth"],
         "label": COLLECTION if kind == "picture" else studio.maker.lm_name(),
-        "drawn": request.n if _draws(kind) and not unknown else 0,
+        "drawn": request.n if draws else 0,
+        "leads": draws and drawing.leads(),
     }
     if unknown:
         yield {"type": "note", "text": unknown}
@@ -54,7 +60,7 @@ def create(
         yield {"type": "note", "text": "Not in your taste yet: three picks change that."}
     results: list[dict[str, Any]] = []
     try:
-        make = _pictures if kind == "picture" else _words
+        make = partial(_pictures, draws=draws) if kind == "picture" else _words
         for side, sample in make(studio, user, request, taste, wanted):
             line = _line(studio, side, sample)
             if "image" in line and line["type"] == "sample":
@@ -81,31 +87,50 @@ def _taste(studio: "Studio", profile: int, kind: Kind) -> Taste:
         return Taste(features, belief.believe, (profile, mind.seq), mind.answers)
 
 
-def _pictures(
-    studio: "Studio", user: int, request: Request, taste: Taste, wanted: dict[str, Any]
+def _pictures(  # noqa: PLR0913 - the same words as _words, and whether to draw
+    studio: "Studio",
+    _user: int,
+    request: Request,
+    taste: Taste,
+    wanted: dict[str, Any],
+    draws: bool,
 ) -> Iterator[tuple[str, Sample]]:
     from engine.backbones.pool import PoolBackbone
 
+    found = _found(studio, taste.features)
     backbone = PoolBackbone(
         kind="picture",
-        items=taste.features.ids,
-        captions=captions(studio.store, studio.shelves, user),
-        features=taste.features,
+        items=found.ids,
+        captions=captions(studio.store, studio.shelves, found.ids),
+        features=found,
         encode=lambda texts: studio.maker.encode(CAPTION_ENCODER, texts),
     )
     yield from studio.maker.pictures(backbone, request, taste, wanted["strength"])
-    if _draws("picture") and not drawing.unknown(studio, request.prompt):
-        yield from drawing.drawn(studio, request, taste, wanted["strength"], request.n)
+    if draws:
+        wish = drawing.Wish(taste, wanted["strength"], wanted["depth"])
+        yield from drawing.drawn(studio, request, wish, request.n)
 
 
-def _draws(kind: Kind) -> bool:
-    return kind == "picture" and drawing.ready()
+def _found(studio: "Studio", features: Features) -> Features:
+    """What may come from the collection: all but what a model made."""
+    made = [studio.shelves.candidate(int(i)).attributes.get("made") for i in features.ids]
+    keep = np.array([m != "generated" for m in made])
+    return (
+        features
+        if keep.all()
+        else Features(features.space, features.ids[keep], features.matrix[keep])
+    )
+
+
+def _draws(wanted: dict[str, Any]) -> bool:
+    """Pictures are drawn unless only the collection is asked for."""
+    return wanted["medium"] == "picture" and wanted["depth"] != bending.INSTANT and drawing.ready()
 
 
 def _words(
     studio: "Studio", user: int, request: Request, taste: Taste, wanted: dict[str, Any]
 ) -> Iterator[tuple[str, Sample]]:
-    depth = depth_of(studio, taste.key[0], wanted)
+    depth = wanted["depth"]
 
     @contextmanager
     def bend(backbone: Any, plain: int, drafts: int) -> Iterator[None]:
@@ -131,7 +156,7 @@ def depth_of(studio: "Studio", profile: int, wanted: dict[str, Any]) -> str:
     if wanted["depth"]:
         return str(wanted["depth"])
     if wanted["medium"] == "picture":
-        return "instant"
+        return bending.deepest(studio, profile) if drawing.ready() else bending.INSTANT
     return "tuned" if studio.keeping.chosen(profile) else "steered"
 
 

@@ -1,16 +1,19 @@
-"""Drawn pictures: the starter model at work, plain and leaning to a taste on the same seed.
+"""Drawn pictures: the starter model at work, plain and bent to a taste on the same seed.
 
-The collection stays the first result while the model's drawings are sketches (its card says why);
-a prompt far from what it was taught is not drawn at all, and the person hears what it knows.
+What is drawn leads on the page when the shipped weights pass their gate (known.py), else the
+collection does. A prompt far from what the model was taught is not drawn at all, and the person
+hears what it knows. How a drawing is bent stands in bending.py.
 """
 
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from app.bending import Scene, bent
 from app.making import Taste
 from app.shelves import CAPTION_ENCODER, ENCODER
 from engine.data import Draw, Request, Sample
@@ -18,8 +21,18 @@ from engine.data import Draw, Request, Sample
 if TYPE_CHECKING:
     from app.studio import Studio
 
-LABEL = "drawn"
+LABEL, PART = "drawn", "starter pictures"
 ODD = 7919
+STRIP = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a drawing takes from the page: whose taste, how strongly, by what depth."""
+
+    taste: Taste
+    strength: float
+    depth: str
 
 
 def ready() -> bool:
@@ -27,6 +40,13 @@ def ready() -> bool:
     from engine.starter.drawer.known import ships
 
     return ships()
+
+
+def leads() -> bool:
+    """Whether drawings stand first; the measure and its gate lie beside the weights."""
+    from engine.starter.drawer.known import lesson
+
+    return ready() and lesson().leads
 
 
 def unknown(studio: "Studio", prompt: str) -> str:
@@ -44,50 +64,60 @@ def unknown(studio: "Studio", prompt: str) -> str:
 
 
 def drawn(
-    studio: "Studio", request: Request, taste: Taste, strength: float, first: int
+    studio: "Studio", request: Request, wish: Wish, first: int
 ) -> Iterator[tuple[str, Sample]]:
-    """Looks and pictures of both sides; numbers go on from `first`."""
+    """Looks and pictures of both sides; numbers go on from `first`.
+
+    One batch: personal rows, then plain ones with the same noise. Where nothing bends, one row
+    serves both sides.
+    """
+    n = request.n
+    strength = wish.strength if wish.taste.answers else 0.0
+    sides = ("personal", "plain")
+    strengths = [strength] * n + ([0.0] * n if strength else [])
+    seeds = [request.seed * ODD + i for i in range(n)] * (2 if strength else 1)
+    for sample in _batch(studio, request, wish, strengths, seeds):
+        index = first + sample.index % n
+        for side in sides if not strength else (sides[sample.index // n],):
+            yield side, replace(sample, index=index)
+
+
+def strip(studio: "Studio", request: Request, wish: Wish, index: int) -> Iterator[Sample]:
+    """One picture of one seed at the strengths of STRIP, in one batch."""
+    seeds = [request.seed * ODD + index] * len(STRIP)
+    yield from _batch(studio, request, wish, list(STRIP), seeds)
+
+
+def _batch(
+    studio: "Studio", request: Request, wish: Wish, strengths: Sequence[float], seeds: list[int]
+) -> Iterator[Sample]:
     from engine.starter.drawer.conditions import WHITE, Told
+
+    backbone = model(studio)
+    told = [Told(request.prompt, {}, WHITE)] * len(strengths)
+    asked = Draw(request.prompt, len(told), request.seed, cancelled=request.cancelled)
+    scene = Scene(studio, backbone, wish.taste, tuple(strengths))
+    with studio.maker.slot(), bent(scene, told, wish.depth) as rows:
+        for sample in backbone.stream(rows, seeds, asked):
+            yield _judged(studio, sample, wish.taste)
+
+
+def model(studio: "Studio") -> Any:
+    """The starter model; loaded on first use."""
     from engine.starter.drawer.known import starter
-    from engine.steering.leaning import leaning
 
-    backbone = studio.maker.part("starter pictures", starter)
-    plain = Told(request.prompt, {}, WHITE)
-    mine = leaning(plain, lean(studio, taste), strength) if taste.answers else plain
-    seeds = [request.seed * ODD + i for i in range(request.n)]
-    asked = Draw(request.prompt, request.n, request.seed, cancelled=request.cancelled)
-    prompts = [mine] * request.n + [plain] * request.n
-    with studio.maker.slot():
-        for sample in backbone.stream(prompts, seeds + seeds, asked):
-            side, index = ("personal", "plain")[sample.index // request.n], sample.index % request.n
-            yield side, _placed(studio, sample, first + index, taste)
+    return studio.maker.part(PART, starter)
 
 
-def lean(studio: "Studio", taste: Taste) -> Any:
-    """The person's lean, read from the liking of the whole collection."""
-    from engine.starter.drawer.data import TOLD
-    from engine.starter.drawer.known import lesson
-    from engine.steering.leaning import from_scores
-
-    pool, told = studio.shelves.pool("picture"), lesson()
-    names = [s.name for s in pool.stat_names]
-    columns = [names.index(n) for n in TOLD]
-    facts = (pool.stats[:, columns] - told.mean[: len(TOLD)]) / told.std[: len(TOLD)]
-    mean, _ = taste.score(pool.features)
-    return from_scores(mean, [r["style"] for r in pool.records], facts, (told.styles, TOLD))
-
-
-def _placed(studio: "Studio", sample: Sample, index: int, taste: Taste) -> Sample:
-    from dataclasses import replace
-
+def _judged(studio: "Studio", sample: Sample, taste: Taste) -> Sample:
     from PIL import Image
 
     if not sample.done or not taste.answers or sample.pixels is None:
-        return replace(sample, index=index, label=LABEL)
+        return replace(sample, label=LABEL)
     features = studio.maker.encode(ENCODER["picture"], [Image.fromarray(sample.pixels)])
     mean, std = taste.score(features)
     label = f"{LABEL}, {sample.label}" if sample.label else LABEL
-    return replace(sample, index=index, label=label, score=float(mean[0]), std=float(std[0]))
+    return replace(sample, label=label, score=float(mean[0]), std=float(std[0]))
 
 
 def as_url(pixels: Any, about: dict[str, str] | None = None) -> str:
@@ -108,10 +138,13 @@ def from_url(url: str) -> bytes:
 
 
 def settings(request: Request, strength: float, side: str, index: int) -> dict[str, str]:
-    """What a drawn picture carries of how it was made: enough to draw it again."""
+    """What a drawn picture carries of how it was made: enough to draw it again.
+
+    `index` counts what came from the collection first, as the page does.
+    """
     from engine.starter.drawer.known import GUIDANCE, STEPS
 
-    seed = request.seed * ODD + index
+    seed = request.seed * ODD + index - request.n
     return {
         "Software": "Penchant",
         "Description": request.prompt,

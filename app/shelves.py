@@ -255,14 +255,13 @@ def _pack(picture: Any) -> bytes:
     return out.getvalue()
 
 
-def captions(store: Any, shelves: Shelves, user: int) -> Array:
-    """(n, 384) caption vectors of the user's picture shelf, for retrieval by prompt."""
-    shelf = shelves.of_user(user, "picture")
+def captions(store: Any, shelves: Shelves, ids: NDArray[np.int64]) -> Array:
+    """(n, 384) caption vectors of pictures by id, for retrieval by prompt."""
     pool = shelves.pool("picture")
     by_hash = {r["hash"]: i for i, r in enumerate(pool.records)}
-    out = np.zeros((len(shelf.features), 384), np.float32)
+    out = np.zeros((len(ids), 384), np.float32)
     others = []
-    for row, item in enumerate(shelf.features.ids):
+    for row, item in enumerate(ids):
         digest = shelves.candidate(int(item)).hash
         if digest in by_hash:
             out[row] = pool.captions[by_hash[digest]]

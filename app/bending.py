@@ -1,0 +1,104 @@
+"""How a drawing is bent to a person: every way is one line of WAYS.
+
+A way is a context manager over one batch. It is given what each row is told and how strongly that
+row is bent, from 0 (the plain picture) to 1; it may yield changed conditions, or hold the model in
+its hands until the block ends. Rows at strength 0 must come out as the model alone draws them.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from app.making import Taste, Unavailable
+
+if TYPE_CHECKING:
+    from app.studio import Studio
+
+INSTANT = "instant"
+DEPTHS = ("steered", "tuned")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One batch: who it is for, what draws it, and how strongly each row is bent.
+
+    `lean` takes the place of the lean that is read from the taste's mean.
+    """
+
+    studio: "Studio"
+    backbone: Any
+    taste: Taste
+    strengths: tuple[float, ...]
+    lean: Sequence[Any] | None = None
+
+    @property
+    def profile(self) -> int:
+        return self.taste.key[0]
+
+
+Told = Sequence[Any]
+Bend = Callable[[Scene, Told], AbstractContextManager[Told]]
+
+
+@dataclass(frozen=True)
+class Way:
+    """`depth`: instant is the collection ranked, steered needs no training, tuned does."""
+
+    depth: str
+    ready: Callable[["Studio", int], bool]
+    bend: Bend
+
+
+def lean(studio: "Studio", scores: Any) -> Any:
+    """A lean of the model's conditions from the liking (n,) of the whole collection."""
+    from engine.starter.drawer.data import TOLD
+    from engine.starter.drawer.known import lesson
+    from engine.steering.leaning import from_scores
+
+    pool, told = studio.shelves.pool("picture"), lesson()
+    names = [s.name for s in pool.stat_names]
+    columns = [names.index(n) for n in TOLD]
+    facts = (pool.stats[:, columns] - told.mean[: len(TOLD)]) / told.std[: len(TOLD)]
+    return from_scores(scores, [r["style"] for r in pool.records], facts, (told.styles, TOLD))
+
+
+@contextmanager
+def leaned(scene: Scene, told: Told) -> Iterator[Told]:
+    """Styles and facts that the person likes become conditions."""
+    from engine.steering.leaning import leaning
+
+    leans = scene.lean
+    if leans is None:
+        mean, _ = scene.taste.score(scene.studio.shelves.pool("picture").features)
+        leans = [lean(scene.studio, mean)] * len(told)
+    yield [leaning(t, by, s) for t, by, s in zip(told, leans, scene.strengths, strict=True)]
+
+
+WAYS: dict[str, Way] = {
+    "leaning": Way("steered", lambda _studio, _profile: True, leaned),
+}
+
+
+def deepest(studio: "Studio", profile: int) -> str:
+    """The deepest way that is ready for this person."""
+    ready = {way.depth for way in WAYS.values() if way.ready(studio, profile)}
+    return next(d for d in (*reversed(DEPTHS), INSTANT) if d in ready or d == INSTANT)
+
+
+@contextmanager
+def bent(scene: Scene, told: Told, depth: str) -> Iterator[Told]:
+    """Every ready way of this depth at once; with nothing to bend by, the plain conditions."""
+    if not any(scene.strengths) or not scene.taste.answers:
+        yield told
+        return
+    found = [w for w in WAYS.values() if w.depth == depth and w.ready(scene.studio, scene.profile)]
+    if not found:
+        raise Unavailable(
+            "no picture model is tuned for this taste yet; choose another depth, or tune one on "
+            "the Keep page"
+        )
+    with ExitStack() as held:
+        for way in found:
+            told = held.enter_context(way.bend(scene, told))
+        yield told
