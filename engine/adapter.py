@@ -62,9 +62,9 @@ class Adapter:
 
     @property
     def targets(self) -> list[str]:
-        """Last names of the layers that are changed, sorted."""
+        """Last names of the layers that are changed, sorted; a place in a list is no name."""
         paths = (NAME.fullmatch(k) for k in self.weights)
-        return sorted({m["path"].rpartition(".")[2] for m in paths if m})
+        return sorted({_last(m["path"]) for m in paths if m})
 
     def digest(self) -> str:
         """sha256 of names, shapes and numbers."""
@@ -79,7 +79,7 @@ class Adapter:
         """adapter_config.json, rebuilt from what we know and from nothing else."""
         return {
             "peft_type": "LORA",
-            "task_type": "CAUSAL_LM",
+            "task_type": None if self.card.get("medium") == "picture" else "CAUSAL_LM",
             "base_model_name_or_path": self.base.upstream or self.base.name,
             "revision": self.base.revision or None,
             "r": self.rank,
@@ -118,6 +118,15 @@ class Adapter:
         if made.digest() != ours["digest"]:
             raise ValueError(f"the adapter in {folder} is damaged; tune or import it again")
         return made
+
+
+def _last(path: str) -> str:
+    """`q_proj`, `to_out.0`, `net.0.proj`: a number or a bare `proj` names nothing alone."""
+    parts = path.split(".")
+    start = len(parts) - 1
+    while start and (parts[start].isdigit() or parts[start] == "proj"):
+        start -= 1
+    return ".".join(parts[start:])
 
 
 def _write(path: Path, value: Any) -> None:

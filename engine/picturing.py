@@ -118,6 +118,14 @@ class PictureReading:
             n[i, : len(mean)] = 1.0
         return torch.stack(parts), n
 
+    def guesses(self, rows: Sequence[PictureRow], bent: Bent) -> Tensor:
+        """What the denoiser answers under `bent`, one entry a picture and draw."""
+        clean, noise, times, told = self._batch(rows)
+        mixed, steps, _ = self.face.noised(clean, noise, times)
+        dtype = next(self.face.module.parameters()).dtype
+        with bent():
+            return self.face.predict(mixed.to(dtype), steps, told).float()
+
     def _batch(
         self, rows: Sequence[PictureRow]
     ) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:

@@ -33,9 +33,10 @@ class DiskCache:
 
     def put(self, keys: Sequence[bytes], values: Sequence[float]) -> None:
         for key, value in zip(keys, values, strict=True):
+            # The first value stays, as it will on the disk: the next one may differ in a last bit.
             if key not in self.values:
                 self._new.append((key, float(value)))
-            self.values[key] = float(value)
+                self.values[key] = float(value)
 
     def keep(self) -> None:
         """Append what is new, durably."""

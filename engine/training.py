@@ -148,15 +148,7 @@ class Training:
         return {**total, "micro": float(self.micro)}
 
     def _order(self, who: Person) -> list[int]:
-        """Groups of this step: each epoch its own seeded order, every group once."""
-        n, batch = len(who.learn), self.settings.batch
-        if self.settings.order == "given":
-            return [who.learn[k % n] for k in range(self.step * batch, (self.step + 1) * batch)]
-        found = []
-        for k in range(self.step * batch, (self.step + 1) * batch):
-            rng = np.random.default_rng([self.settings.seed, k // n])
-            found.append(who.learn[int(rng.permutation(n)[k % n])])
-        return found
+        return order(who.learn, self.step, self.settings)
 
     def _losses(self, part: Sequence[tuple[int, int]]) -> tuple[Tensor, dict[str, Tensor]]:
         batch = self.measure(part, step=self.step)
@@ -234,11 +226,12 @@ class Training:
             self.passes += len(part)
             yield start + len(part), len(todo)
 
-    def prepare_references(self) -> Iterator[Progress]:
-        """All reference values ahead of the first step."""
+    def prepare_references(self, rows: Sequence[Any] | None = None) -> Iterator[Progress]:
+        """Reference values ahead of the first step: of these rows, or of all there are."""
         if not self.objective.reference:
             return
-        for done, total in self._read([r for who in self.people for r in who.rows]):
+        every = [r for who in self.people for r in who.rows] if rows is None else rows
+        for done, total in self._read(every):
             yield Progress(done, total, "reading your answers")
 
     # state
@@ -297,6 +290,18 @@ class Cache:
 
     def put(self, keys: Sequence[bytes], values: Sequence[float]) -> None:
         self.values.update(zip(keys, values, strict=True))
+
+
+def order(learn: Sequence[int], step: int, settings: Settings) -> list[int]:
+    """Groups of this step: each epoch its own seeded order, every group once."""
+    n, batch = len(learn), settings.batch
+    if settings.order == "given":
+        return [learn[k % n] for k in range(step * batch, (step + 1) * batch)]
+    found = []
+    for k in range(step * batch, (step + 1) * batch):
+        rng = np.random.default_rng([settings.seed, k // n])
+        found.append(learn[int(rng.permutation(n)[k % n])])
+    return found
 
 
 def schedule(step: int, settings: Settings) -> float:

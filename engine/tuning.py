@@ -120,9 +120,9 @@ class Tuning:
         found: dict[str, Any] = {"agreement": None}
         with torch.no_grad():
             if who.held:
-                held = self._pairs(who.held[:HELD])
+                held = paired(training, who.held[:HELD])
                 found |= {"agreement": gauges.implicit_accuracy(held), "held": len(held.a)}
-            seen = self._pairs(who.learn[:PAIRS])
+            seen = paired(training, who.learn[:PAIRS])
             beta = float(getattr(training.knobs, "beta", 1.0))
             found |= {
                 "degradation": gauges.degradation(seen),
@@ -133,19 +133,6 @@ class Tuning:
                 "kl": self.distance(),
             }
         return found
-
-    def _pairs(self, groups: list[int]) -> Any:
-        """Best and next of each group as one Batch with reference; few passes, as in training."""
-        import torch
-
-        from engine.objectives.base import Batch
-
-        size, parts = self.training.micro, []
-        for start in range(0, len(groups), size):
-            part = [(0, g) for g in groups[start : start + size]]
-            parts.append(self.training.measure(part, against=True))
-        a, b, n = (torch.cat([getattr(p, k)[:, :2] for p in parts]) for k in ("a", "b", "n"))
-        return Batch.pairs(a, b, n)
 
     def distance(self) -> float:
         """Mean KL(tuned || base) in nats a token on texts that were not chosen for training."""
@@ -189,17 +176,33 @@ class Tuning:
         return Base(**{**self.request["base"], "name": self.training.backbone.name})
 
     def _card(self, kept: int) -> dict[str, Any]:
-        measured: dict[str, Any] = next(
-            (h for h in reversed(self.history) if h["step"] <= kept), {}
-        )
         return {
             **self.request["card"],
             "steps": kept,
             "objective": self.training.settings.objective,
             "settings": asdict(self.training.settings),
-            "measured": measured,
+            "measured": measured_at(self.history, kept),
             "verdict": self.said.get("words", ""),
         }
+
+
+def paired(training: Any, groups: list[int]) -> Any:
+    """Best and next of each group as one Batch with reference; few passes, as in training."""
+    import torch
+
+    from engine.objectives.base import Batch
+
+    size, parts = training.micro, []
+    for start in range(0, len(groups), size):
+        part = [(0, g) for g in groups[start : start + size]]
+        parts.append(training.measure(part, against=True))
+    a, b, n = (torch.cat([getattr(p, k)[:, :2] for p in parts]) for k in ("a", "b", "n"))
+    return Batch.pairs(a, b, n)
+
+
+def measured_at(history: list[dict[str, Any]], kept: int) -> dict[str, Any]:
+    """The last check at or before the step that is kept."""
+    return next((h for h in reversed(history) if h["step"] <= kept), {})
 
 
 def giving_way(slot: str | None) -> Callable[[], None]:

@@ -19,7 +19,15 @@ from engine import checkpoints
 from engine.data import Progress
 from engine.registry import Entry, Registry
 
-TASKS = Registry("job", {"tune": Entry("engine.tuning:Tuning", "Tune the language model", "LoRA")})
+TASKS = Registry(
+    "job",
+    {
+        "tune": Entry("engine.tuning:Tuning", "Tune the language model", "LoRA"),
+        "tune_pictures": Entry(
+            "engine.tuning_pictures:PictureTuning", "Tune the picture model", "LoRA"
+        ),
+    },
+)
 SAVE_EVERY = 20.0
 WISHES = ("pause", "stop", "discard")
 

@@ -44,11 +44,14 @@ class BadModel(ValueError):
 @dataclass(frozen=True)
 class Place:
     """What is in the denoiser right now: `rows` (B,) of the call. With guidance each row is there
-    twice, first without its prompt: `told` (B,) false for those.
+    twice, first without its prompt: `told` (B,) false for those. `mine` (B,) false where nothing of
+    a person may be added. `guidance`: how strongly words are followed.
     """
 
     rows: torch.Tensor
     told: torch.Tensor
+    mine: torch.Tensor
+    guidance: float = 1.0
 
 
 @dataclass
@@ -165,8 +168,7 @@ class Diffusion:
         pipe, more = self.face.pipe, self._settings(request)
         looks = _Looks(self, Course(self.face, part, side_of(pipe, more)), request, tell)
         made = [torch.Generator().manual_seed(seeds[k]) for k in part]
-        guided = self.face.twice and more.get("guidance_scale", 2.0) > 1
-        self._placed(part, guided)
+        self._placed(part, more.get("guidance_scale"))
         try:
             asked = self.face.call([prompts[k] for k in part], getattr(request, "negative", ""))
             found = pipe(**asked, **more, generator=made, output_type="np",
@@ -177,12 +179,13 @@ class Diffusion:
             return [None] * len(part)
         return [(np.asarray(p) * 255).round().astype(np.uint8) for p in found.images]
 
-    def _placed(self, part: list[int], guided: bool) -> None:
+    def _placed(self, part: list[int], guidance: float | None) -> None:
         rows = torch.tensor(part, device=self.device)
         told = torch.ones(len(part), dtype=torch.bool, device=self.device)
-        if guided:
+        found = self.face.pipe.guidance_scale if guidance is None else guidance
+        if self.face.twice and found > 1:
             rows, told = torch.cat([rows, rows]), torch.cat([~told, told])
-        self.place = Place(rows, told)
+        self.place = Place(rows, told, torch.ones_like(told), found if self.face.twice else 1.0)
 
     def _settings(self, request: Request) -> dict[str, Any]:
         steps = getattr(request, "steps", None) or self.steps

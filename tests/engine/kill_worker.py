@@ -1,6 +1,6 @@
 """Kills a training at random moments and takes it up again: does it end in the same numbers?
 
-`python -m tests.engine.kill_worker FOLDER KILLS SEED` prints one line of JSON. Everything is
+`python -m tests.engine.kill_worker FOLDER KILLS SEED [pictures]` prints JSON. Everything is
 imported once; every attempt is a fork that runs the real worker on a tiny model and checkpoints
 after every step, so that about half of its time is spent inside checkpoint writes.
 """
@@ -66,25 +66,27 @@ def weights(folder: Path) -> bytes:
     return (folder / "out" / "person-0" / "adapter_model.safetensors").read_bytes()
 
 
-def main(place: Path, kills: int, seed: int) -> dict[str, Any]:
+def main(place: Path, kills: int, seed: int, medium: str = "words") -> dict[str, Any]:
     os.environ["PENCHANT_SAVE_EVERY"] = "0"
-    import engine.backbones.causal_lm  # noqa: F401 - imported once, before any fork
-    import engine.gauges  # noqa: F401
+    import engine.gauges  # noqa: F401 - imported once, before any fork
     import engine.training  # noqa: F401
     from engine.worker import work
 
-    model = save_tiny(place / "model")
-    whole = order(place / "whole", model, place / "cache" / "whole.bin")
+    save, ordered = _kind(medium)
+    # Loading takes most of a short run with pictures; kills shall meet its steps as well.
+    reach = 0.3 if medium == "words" else 0.9
+    model = save(place / "model")
+    whole = ordered(place / "whole", model, place / "cache" / "whole.bin")
     begun = time.monotonic()
     assert work(whole) == "done", (whole / "end.json").read_text()
     length = time.monotonic() - begun
     rng, done, runs, differ, inside = random.Random(seed), 0, 0, 0, 0
     while done < kills:
         runs += 1
-        folder = order(place / f"run{runs}", model, place / "cache" / f"{runs}.bin")
+        folder = ordered(place / f"run{runs}", model, place / "cache" / f"{runs}.bin")
         while True:
             pid = attempt(folder)
-            wait = rng.uniform(0.02, length * 0.3)
+            wait = rng.uniform(0.02, length * reach)
             if done < kills and not _ended(pid, wait):
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
@@ -98,6 +100,19 @@ def main(place: Path, kills: int, seed: int) -> dict[str, Any]:
         shutil.rmtree(folder)
     return {"kills": done, "runs": runs, "differ": differ, "inside_checkpoints": inside,
             "seconds_unkilled": round(length, 2)}  # fmt: skip
+
+
+def _kind(medium: str) -> tuple[Any, Any]:
+    """How a tiny model of this kind is saved and a job for it is written."""
+    if medium == "pictures":
+        import engine.backbones.diffusion  # noqa: F401
+        import engine.encoders.lite0  # noqa: F401
+        from tests.engine import picture_job
+
+        return picture_job.save_tiny, picture_job.order
+    import engine.backbones.causal_lm  # noqa: F401
+
+    return save_tiny, order
 
 
 def _ended(pid: int, seconds: float) -> bool:
@@ -114,4 +129,4 @@ def _ended(pid: int, seconds: float) -> bool:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))
+    print(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:])))

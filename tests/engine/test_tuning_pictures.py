@@ -1,0 +1,167 @@
+"""A tuning of a tiny picture model in its worker: what it stages, shows, guards and resumes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from engine import checkpoints, gauges_pictures
+from engine.adapter import Adapter
+from engine.album import Album
+from engine.gauges_pictures import WINNER, best_step, distance, verdict, winner
+from engine.objectives.base import Batch
+from engine.worker import Desk, work
+from tests.engine.picture_job import COLOURS, PROMPTS, order, picture, save_tiny
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, model: Path) -> Path:
+    return order(tmp_path / "1", model, tmp_path / "cache.bin", 8, check_every=4)
+
+
+def samples(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(x) for x in (folder / "samples.jsonl").read_text().splitlines()]
+
+
+def test_a_job_ends_in_a_picture_adapter_with_samples_base_first(folder: Path) -> None:
+    assert work(folder) == "done", (folder / "end.json").read_text()
+    made = Adapter.load(folder / "out" / "person-0")
+    assert made.card["medium"] == "picture" and made.card["objective"] == "diffusion_dpo"
+    assert {"to_q", "to_out.0", "net.0.proj"} <= set(made.targets)
+    assert any(np.abs(v).sum() > 0 for k, v in made.weights.items() if "lora_B" in k)
+    rows = samples(folder)
+    assert [r["step"] for r in rows] == [0, 4, 8]
+    for row in rows:
+        assert row["prompts"] == list(PROMPTS)
+        for name in row["pictures"]:
+            assert Image.open(folder / "samples" / name).size == (16, 16)
+    curve = [json.loads(x)["metrics"] for x in (folder / "log.jsonl").read_text().splitlines()]
+    checked = [m for m in curve if "win" in m]
+    assert len(checked) == 2
+    assert all({"agreement", "winner", "distance", "sure"} <= m.keys() for m in checked)
+    wins = {r["step"]: r["win"] for r in rows}
+    assert wins[made.card["steps"]] == max(wins[4], wins[8]), "the step that is liked most is kept"
+
+
+def test_at_a_rate_of_nothing_the_samples_are_the_base_models(tmp_path: Path, model: Path) -> None:
+    folder = order(tmp_path / "1", model, tmp_path / "cache.bin", 2, check_every=2, rate=1e-30)
+    assert work(folder) == "done"
+    first, last = samples(folder)
+    for a, b in zip(first["pictures"], last["pictures"], strict=True):
+        assert (folder / "samples" / a).read_bytes() == (folder / "samples" / b).read_bytes()
+    assert last["win"] == 0.5
+
+
+def test_pictures_are_encoded_once_and_damage_is_refused(tmp_path: Path) -> None:
+    import hashlib
+
+    body, calls = picture("red"), []
+    name = hashlib.sha256(body).hexdigest()
+    (tmp_path / name).write_bytes(body)
+
+    def encode(pictures: list[Any]) -> torch.Tensor:
+        calls.append(len(pictures))
+        return torch.full((1, 2, 3, 3), 0.25)
+
+    one = Album(encode, tmp_path, tmp_path / "latents")
+    assert torch.equal(one(name), torch.full((2, 3, 3), 0.25)) and one(name) is one(name)
+    assert torch.equal(Album(encode, tmp_path, tmp_path / "latents")(name), one(name))
+    assert calls == [1]
+    (tmp_path / name).write_bytes(picture("blue"))
+    with pytest.raises(ValueError, match="damaged"):
+        Album(encode, tmp_path, tmp_path / "elsewhere")(name)
+    with pytest.raises(ValueError, match="missing"):
+        one("0" * 64)
+
+
+def test_a_picture_that_is_missing_is_said(folder: Path) -> None:
+    next((folder / "pictures").iterdir()).unlink()
+    assert work(folder) == "failed"
+    assert "missing" in json.loads((folder / "end.json").read_text())["words"]
+
+
+@pytest.mark.parametrize("wish", ["pause", "stop"])
+def test_a_wish_keeps_what_was_learnt(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, wish: str
+) -> None:
+    told = Desk.tell
+
+    def tell(self: Desk, progress: Any) -> None:
+        told(self, progress)
+        if progress.done == 5 and progress.metrics:
+            (folder / "wish").write_text(wish)
+
+    with monkeypatch.context() as early:
+        early.setattr(Desk, "tell", tell)
+        assert work(folder) == {"pause": "paused", "stop": "stopped"}[wish]
+    if wish == "stop":
+        assert Adapter.load(folder / "out" / "person-0").card["steps"] == 4
+        return
+    assert checkpoints.newest(folder / "checkpoints")[1]["step"] == 5
+    (folder / "wish").unlink()
+    assert work(folder) == "done"
+    assert [r["step"] for r in samples(folder)] == [0, 4, 8]
+
+
+def test_killed_runs_end_in_the_same_numbers(tmp_path: Path) -> None:
+    made = subprocess.run(
+        [sys.executable, "-m", "tests.engine.kill_worker", str(tmp_path), "5", "3", "pictures"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr[-800:]
+    told = json.loads(made.stdout.splitlines()[-1])
+    assert told["kills"] == 5 and told["differ"] == 0
+
+
+# the verdict
+
+
+def check(step: int, win: float, **more: float) -> dict[str, float]:
+    return {"step": step, "win": win, "sure": win, "winner": 0.0, "distance": 0.1, **more}
+
+
+def test_by_hand_the_winners_error_and_the_distance() -> None:
+    a, b = torch.tensor([[-1.1, -3.0], [-1.1, -3.0]]), torch.tensor([[-1.0, -2.0], [-1.0, -2.0]])
+    assert winner(Batch.pairs(a, b, torch.ones(2, 2))) == pytest.approx(0.1)
+    assert distance(torch.tensor([1.0, 3.0]), torch.tensor([1.0, 1.0]), 4.0) == pytest.approx(0.5)
+
+
+def test_the_most_liked_sound_step_is_kept() -> None:
+    history = [check(1, 0.6), check(2, 0.8), check(3, 0.7), check(4, 0.9, winner=WINNER + 0.01)]
+    assert best_step(history) == 2
+    said = verdict(history)
+    assert said.stop and said.keep == 2 and "worse than before" in said.words
+    assert verdict(history[:2]).state == "learning" and not verdict(history[:2]).stop
+
+
+def test_samples_decide_never_the_accuracy_on_what_was_learnt() -> None:
+    """The toy of founding paper 8: implicit accuracy rises while samples get worse."""
+    history = [check(k, 0.75 - 0.1 * k, train_accuracy=0.6 + 0.1 * k) for k in range(4)]
+    said = verdict(history)
+    assert said.stop and said.state == "unlearning" and said.keep == 0
+
+
+def test_what_moves_nothing_is_not_called_learning() -> None:
+    assert verdict([check(k, 0.5) for k in range(3)]).state == "no_signal"
+    assert verdict([check(1, 0.5)]).state == "early"
+    far = verdict([check(1, 0.6), check(2, 0.9, distance=gauges_pictures.FAR + 0.1)])
+    assert far.stop and far.state == "drifting" and far.keep == 1
+
+
+def test_the_colours_of_the_toy_differ() -> None:
+    assert len({picture(c) for c in COLOURS}) == len(COLOURS)
