@@ -16,7 +16,8 @@ from pydantic import Field
 
 from app.accounts import COOKIE, LASTS, Accounts, LoginRefused
 from app.api_keep import keep_routes
-from app.doors import MOST_WAITING, WAITING, Form, Id, Key, Medium, Strict, User, streamed
+from app.api_made import made_routes
+from app.doors import Form, Id, Key, Medium, Strict, User, room, streamed
 from app.making import Unavailable
 from app.studio import Studio
 from app.wire import Bad, Missing, WrongSpace
@@ -93,6 +94,7 @@ def routes(studio: Studio, accounts: Accounts) -> APIRouter:
     _making(router, studio)
     _carrying(router, studio)
     keep_routes(router, studio)
+    made_routes(router, studio)
     return router
 
 
@@ -224,9 +226,7 @@ def _making(router: APIRouter, studio: Studio) -> None:
     @router.post("/profiles/{profile}/generate")
     async def generate(profile: Id, given: GenerateIn, user: User) -> Response:
         await asyncio.to_thread(studio.profile, user, profile)
-        if WAITING.get() >= MOST_WAITING:
-            text = "many results are being made just now; try again in half a minute"
-            raise HTTPException(429, text, {"retry-after": "30"})
+        room()
         stop = threading.Event()
         lines = studio.generate(user, profile, given.model_dump(), stop.is_set)
         return StreamingResponse(streamed(lines, stop), media_type="application/x-ndjson")

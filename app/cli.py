@@ -119,6 +119,7 @@ def verb(given: Any, options: flags.Options) -> int:
         with Studio.open(
             Path(options.data_dir), Path(options.models_dir), options.lm, options.cpu
         ) as studio:
+            studio.metadata = not options.disable_metadata
             out = ACTIONS[given.command](studio, studio.store.local_user(), given)
     except OSError as wrong:
         where = f": {wrong.filename}" if wrong.filename else ""

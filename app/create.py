@@ -30,7 +30,7 @@ def create(
     wanted: dict[str, Any],
     cancelled: Callable[[], bool],
 ) -> Iterator[dict[str, Any]]:
-    """NDJSON lines: start, piece*, look*, sample*, note*, done; or error."""
+    """NDJSON lines: start, note*, piece*, look*, sample*, done; or error."""
     kind: Kind = wanted["medium"]
     request = Request(
         prompt=wanted["prompt"],
@@ -40,7 +40,7 @@ def create(
         temperature=WARMTH,
         cancelled=cancelled,
     )
-    taste = _taste(studio, profile, kind)
+    taste = taste_of(studio, profile, kind)
     wanted = {**wanted, "depth": depth_of(studio, profile, wanted)}
     unknown = drawing.unknown(studio, request.prompt) if _draws(wanted) else ""
     draws = _draws(wanted) and not unknown
@@ -65,7 +65,7 @@ def create(
             line = _line(studio, side, sample)
             if "image" in line and line["type"] == "sample":
                 about = drawing.settings(request, wanted["strength"], side, sample.index)
-                line["image"] = drawing.as_url(sample.pixels, about)
+                line["image"] = drawing.as_url(sample.pixels, about if studio.metadata else None)
             if line["type"] == "sample":
                 results.append(line)
             yield line
@@ -80,7 +80,7 @@ def create(
     yield {"type": "done", "generation": made}
 
 
-def _taste(studio: "Studio", profile: int, kind: Kind) -> Taste:
+def taste_of(studio: "Studio", profile: int, kind: Kind) -> Taste:
     mind = studio.minds.seat(profile, kind).mind
     with mind.lock:
         belief, features = mind.belief, mind.shelf.features
@@ -243,7 +243,9 @@ def _ids(
     pictures = {k: r["item"]["id"] for k, r in shown.items() if "item" in r}
     drawn = {k: drawing.from_url(r["image"]) for k, r in shown.items() if "image" in r}
     if drawn:
-        made = studio.add_drawn(*who, list(drawn.values()), prompt)
+        named = [(prompt, blob) for blob in drawn.values()]
+        made = studio.shelves.add_pictures(who, named, "generated")
+        studio.reshelve(who[0], "picture")
         pictures |= dict(zip(drawn, made, strict=True))
     texts: Sequence[tuple[tuple[str, int], str]] = [
         (k, r["text"]) for k, r in shown.items() if r.get("text", "").strip()

@@ -37,6 +37,13 @@ class Count:
 WAITING = Count()
 
 
+def room() -> None:
+    """429 while too many results are being made."""
+    if WAITING.get() >= MOST_WAITING:
+        text = "many results are being made just now; try again in half a minute"
+        raise HTTPException(429, text, {"retry-after": "30"})
+
+
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 

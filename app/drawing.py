@@ -137,6 +137,13 @@ def from_url(url: str) -> bytes:
     return base64.b64decode(url.partition(",")[2])
 
 
+def bare(body: bytes) -> bytes:
+    """The same PNG without any words in it."""
+    from PIL import Image
+
+    return from_url(as_url(Image.open(io.BytesIO(body), formats=("PNG",)).convert("RGB")))
+
+
 def settings(request: Request, strength: float, side: str, index: int) -> dict[str, str]:
     """What a drawn picture carries of how it was made: enough to draw it again.
 

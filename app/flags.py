@@ -81,6 +81,7 @@ class Options:
     cpu: bool = False
     theme: str = "system"
     root_path: str = ""
+    disable_metadata: bool = False
     lm: str | None = None
     models_dir: str = str(ROOT / ".models")
     tls_keyfile: str | None = None
@@ -97,6 +98,8 @@ def parser() -> argparse.ArgumentParser:
     shared.add_argument("--cpu", action="store_true", help="leave the GPU alone")
     shared.add_argument("--offline", action="store_true", help="never leave this machine")
     shared.add_argument("--lm", metavar="PATH_OR_ID", help="another causal language model")
+    shared.add_argument("--disable-metadata", action="store_true",
+                        help="write no prompt and seed into drawn pictures")  # fmt: skip
     shared.add_argument("--models-dir", metavar="DIR", help="where the models are kept")
     serving = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     _serving(serving)
@@ -251,7 +254,7 @@ def read(given: argparse.Namespace, env: Mapping[str, str]) -> Options:
 _KEYS: dict[str, type] = {
     "listen": str, "port": int, "no_browser": bool, "auth": str, "auth_file": str,
     "offline": bool, "cpu": bool, "theme": str, "root_path": str, "lm": str,
-    "models_dir": str, "tls_keyfile": str, "tls_certfile": str,
+    "models_dir": str, "disable_metadata": bool, "tls_keyfile": str, "tls_certfile": str,
 }  # fmt: skip
 _ALSO = {"listen": "GRADIO_SERVER_NAME", "port": "GRADIO_SERVER_PORT"}
 

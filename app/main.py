@@ -99,6 +99,7 @@ def make(options: Any) -> tuple[Gate, Studio]:
     studio = Studio.open(
         Path(options.data_dir), models=Path(options.models_dir), lm=options.lm, cpu=options.cpu
     )
+    studio.metadata = not options.disable_metadata
     accounts = Accounts(studio.store, options.auth)
     beyond = options.host not in ("127.0.0.1", "localhost", "::1")
     return Gate(build(studio, accounts, options), accounts, beyond), studio

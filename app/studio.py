@@ -13,6 +13,7 @@ from app import report, wire
 from app.ahead import Ahead
 from app.jobs import Jobs, Processes, Runner
 from app.keeping import Keeping
+from app.made import Made
 from app.making import Maker
 from app.minds import Minds, Vote
 from app.shelves import Shelves
@@ -29,6 +30,8 @@ class Studio:
     """Open one per data folder with `Studio.open`; close it, or use it in a `with` block."""
 
     version = VERSION
+    # Whether a drawn picture carries the settings it was made with.
+    metadata = True
 
     def __init__(self, store: Store, maker: Maker, runner: Runner | None = None) -> None:
         self.store, self.maker = store, maker
@@ -39,6 +42,7 @@ class Studio:
         self._changed = 0
         self._ready = True
         self.keeping = Keeping(self)
+        self.made = Made(self)
         self.jobs = Jobs(store.work, store.folder / "jobs", self.keeping.commit,
                          runner or Processes(), self._tell)  # fmt: skip
 
@@ -261,7 +265,7 @@ class Studio:
     ) -> dict[str, Any]:
         self._own(user, profile)
         ids = self.shelves.add_texts((user, profile), texts, prompt)
-        self._reshelve(user, "text")
+        self.reshelve(user, "text")
         return {"items": [self.item_json(i) for i in ids]}
 
     def add_pictures(
@@ -269,24 +273,18 @@ class Studio:
     ) -> dict[str, Any]:
         self._own(user, profile)
         ids = self.shelves.add_pictures((user, profile), blobs)
-        self._reshelve(user, "picture")
+        self.reshelve(user, "picture")
         return {"items": [self.item_json(i) for i in ids]}
 
-    def _reshelve(self, user: int, kind: Kind) -> None:
+    def reshelve(self, user: int, kind: Kind) -> None:
+        """Own things came or went: every taste of this user reads its shelf again."""
         for each in self.store.profiles(user):
             self.minds.forget(each.id, kind)
 
     def add_results(self, user: int, profile: int, texts: list[str], prompt: str) -> list[int]:
         """Generated passages become items when they are first judged; never asked about."""
         ids = self.shelves.add_texts((user, profile), texts, prompt, "generated")
-        self._reshelve(user, "text")
-        return ids
-
-    def add_drawn(self, user: int, profile: int, blobs: list[bytes], prompt: str) -> list[int]:
-        """Drawn pictures become items when they are first judged; never asked about."""
-        named = [(prompt, blob) for blob in blobs]
-        ids = self.shelves.add_pictures((user, profile), named, "generated")
-        self._reshelve(user, "picture")
+        self.reshelve(user, "text")
         return ids
 
     def media(self, user: int, item: int) -> tuple[bytes, str]:

@@ -96,14 +96,23 @@ def add_generation(db: Database, profile: int, made: Mapping[str, Any], now: flo
     return int(cursor.lastrowid or 0)
 
 
-def generations(db: Database, profile: int, limit: int) -> list[dict[str, Any]]:
-    """Newest first."""
+def generations(
+    db: Database, profile: int, limit: int, kind: Kind | None, before: int | None
+) -> list[dict[str, Any]]:
+    """Newest first; of one kind, and older than `before`, where these are given."""
     rows = db.execute(
-        f"SELECT {', '.join(GENERATION)} FROM generations WHERE profile_id = ?"
-        " ORDER BY id DESC LIMIT ?",
-        [profile, limit],
+        f"SELECT {', '.join(GENERATION)} FROM generations WHERE profile_id = ?1"
+        " AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR id < ?3) ORDER BY id DESC LIMIT ?4",
+        [profile, kind, before, limit],
     ).fetchall()
     return [_generation(row) for row in rows]
+
+
+def remove_generation(db: Database, profile: int, number: int) -> None:
+    """Answers that came from liking it stay: they say what was liked, not what was made."""
+    found = db.execute("DELETE FROM generations WHERE id = ? AND profile_id = ?", [number, profile])
+    if not found.rowcount:
+        raise KeyError(f"profile {profile} has no generation {number}")
 
 
 def generation(db: Database, profile: int, number: int) -> dict[str, Any]:

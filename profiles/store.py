@@ -335,9 +335,14 @@ class Store:
         }  # fmt: skip
         return self.write(lambda db: states.add_generation(db, profile_id, made, time.time()))
 
-    def generations(self, profile_id: int, limit: int = 50) -> list[dict[str, Any]]:
-        """Newest first."""
-        return self.read(lambda db: states.generations(db, profile_id, limit))
+    def generations(
+        self, profile_id: int, limit: int = 50, kind: Kind | None = None, before: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Newest first; of one kind, and older than the one called `before`, where given."""
+        return self.read(lambda db: states.generations(db, profile_id, limit, kind, before))
+
+    def remove_generation(self, profile_id: int, number: int) -> None:
+        self.write(lambda db: states.remove_generation(db, profile_id, number))
 
     def generation(self, profile_id: int, number: int) -> dict[str, Any]:
         return self.read(lambda db: states.generation(db, profile_id, number))

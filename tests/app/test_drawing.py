@@ -14,6 +14,7 @@ from PIL import Image
 
 from app import bending, drawing
 from engine.starter.drawer.known import GATE, lesson, starter
+from tests.app.people import inky
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WANTED = {"medium": "picture", "prompt": "a cat", "n": 1, "strength": 1.0, "seed": 3,
@@ -30,16 +31,7 @@ def loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def profile(studio: Any, user: int, key: Callable[[], str]) -> int:
-    """Somebody who likes drawings in ink and nothing else."""
-    made = int(studio.new_profile(user)["id"])
-    question = studio.question(user, made, "picture", "pair")
-    for _ in range(6):
-        shown = [studio.shelves.candidate(i["id"]) for i in question["items"]]
-        inky = [c.id for c in shown if c.attributes.get("style") == "ink"] or [shown[0].id]
-        outcome = {"picks": [inky[0]]}
-        studio.answer(user, question["id"], outcome, key=key())
-        question = studio.question(user, made, "picture", "pair")
-    return made
+    return inky(studio, user, key)
 
 
 def make(studio: Any, user: int, profile: int, **more: Any) -> list[dict[str, Any]]:
