@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -182,10 +183,14 @@ class Diffusion:
     def _placed(self, part: list[int], guidance: float | None) -> None:
         rows = torch.tensor(part, device=self.device)
         told = torch.ones(len(part), dtype=torch.bool, device=self.device)
-        found = self.face.pipe.guidance_scale if guidance is None else guidance
-        if self.face.twice and found > 1:
+        if guidance is None:
+            call = signature(type(self.face.pipe).__call__)
+            guidance = float(call.parameters["guidance_scale"].default)
+        if self.face.twice and guidance > 1:
             rows, told = torch.cat([rows, rows]), torch.cat([~told, told])
-        self.place = Place(rows, told, torch.ones_like(told), found if self.face.twice else 1.0)
+        # Without a second row of each, a row is followed as it is.
+        followed = guidance if len(rows) > len(part) else 1.0
+        self.place = Place(rows, told, torch.ones_like(told), followed)
 
     def _settings(self, request: Request) -> dict[str, Any]:
         steps = getattr(request, "steps", None) or self.steps

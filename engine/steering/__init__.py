@@ -14,6 +14,9 @@ STEERING = Registry(
         "cross_attention": Entry(
             "engine.steering.cross_attention:personal", "Personal attention", "8 (PPD)"
         ),
+        "guidance": Entry(
+            "engine.steering.guidance:apart", "Personal guidance", "Ho & Salimans 2022; Brooks 2023"
+        ),
         "lora": Entry("engine.steering.lora:lora", "Tuned", "Hu et al. 2021"),
     },
 )

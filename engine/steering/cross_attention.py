@@ -217,7 +217,8 @@ def _present(backbone: Any, numbers: Tensor) -> Callable[[], Tensor]:
         place = backbone.place
         if place is not None and place.rows is not last[0]:
             here = numbers[place.rows]
-            last[:] = place.rows, torch.where(place.told, here, torch.full_like(here, -1))
+            mine = place.told & place.mine
+            last[:] = place.rows, torch.where(mine, here, torch.full_like(here, -1))
         found: Tensor = last[1]
         return found
 

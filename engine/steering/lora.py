@@ -48,7 +48,9 @@ def present(backbone: Any, index: torch.Tensor) -> Callable[[], torch.Tensor]:
         if place is None:
             return index
         if place.rows is not last[0]:
-            last[:] = place.rows, index[place.rows]
+            here = index[place.rows]
+            mine = getattr(place, "mine", None)
+            last[:] = place.rows, here if mine is None else torch.where(mine, here, -1)
         return last[1]  # type: ignore[no-any-return]
 
     return ask
