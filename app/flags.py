@@ -144,6 +144,8 @@ def _starter(p: argparse.ArgumentParser) -> None:
     p.add_argument("--vae-minutes", type=float, default=20.0, help="for the autoencoder")
     p.add_argument("--decoder-minutes", type=float, default=0.0,
                    help="only give the decoder more time, nothing else")  # fmt: skip
+    p.add_argument("--personal", action="store_true",
+                   help="only the adapter for a person's vector")  # fmt: skip
     p.add_argument("--device", default="auto", help="auto, cpu or cuda")
     p.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     p.add_argument("--whole", action="store_true",

@@ -17,6 +17,7 @@ BENCHES = {
     "steer": "tests.bench.steer:run",
     "starter": "tests.bench.starter:run",
     "draws": "tests.bench.draws:run",
+    "ppd": "tests.bench.ppd:run",
     "update": "tests.bench.update:run",
     "start": "tests.bench.start:run",
     "kills": "tests.bench.kills:run",

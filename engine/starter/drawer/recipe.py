@@ -163,14 +163,23 @@ def finished(vae: Any, teacher: Teacher, scale: Scale, wanted: Wanted) -> Path:
 
 def run(given: Any) -> int:
     """What `launch.py train-starter` was given."""
+    if given.personal:
+        from engine.starter.drawer.personal import Plan, learn
+
+        print(f"The adapter lies in {learn(Plan(given.minutes), Path(given.out), told)}")
+        return 0
     device = choose().name if given.device == "auto" else given.device
     wanted = Wanted(Path(given.out), given.minutes, given.vae_minutes, device, given.resume,
                     batch=given.batch, layers=given.layers, copies=given.copies,
                     whole=given.whole, shipped=given.shipped)  # fmt: skip
     if given.decoder_minutes:
-        finer(
-            autoencoder(replace(wanted, resume=True), print), wanted, given.decoder_minutes, print
-        )
+        vae = autoencoder(replace(wanted, resume=True), told)
+        finer(vae, wanted, given.decoder_minutes, told)
     else:
-        print(f"The model lies in {make(wanted)}")
+        print(f"The model lies in {make(wanted, told)}")
     return 0
+
+
+def told(text: str) -> None:
+    """A line at once, also into a file."""
+    print(text, flush=True)

@@ -1,0 +1,197 @@
+"""Teach the starter model to draw for a person: PPD over thousands of simulated people.
+
+A few answers of a simulated person (crowd.py) become a vector (engine/preference/ppd.py); their
+choices among other drawings of one thing teach the adapter by Diffusion-DPO (founding papers 8 and
+23), with a price on drawing the chosen one worse. Only the adapter learns; person dropout leaves
+some rows to nobody. What is kept is the step whose drawings were liked most by people who taught
+nothing, never the one whose loss was lowest (methods.md, PPD: implicit accuracy rises while
+drawings get worse).
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.data import Array, Draw, Progress
+from engine.objectives.base import Batch
+from engine.objectives.diffusion_dpo import DIFFUSION_DPO
+from engine.objectives.diffusion_dpo import Settings as Knobs
+from engine.starter.drawer.clock import Clock
+from engine.starter.drawer.conditions import WHITE, Told
+from engine.starter.drawer.crowd import APART, SPACE, Crowd, Lot
+from engine.steering.cross_attention import Personal, personal
+
+COMMAND = "launch.py train-starter --personal"
+FILE = Path(__file__).parent / "personal.safetensors"
+GROUP, DROPPED = 4, 0.1
+# Full strength of the slider, chosen on people of other seeds than those of bench ppd.
+FULL = 1.5
+WATCHED, PROMPTS = 16, 6
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`minutes`, or `steps` where those are given; `check`: seconds between two looks."""
+
+    minutes: float = 30.0
+    steps: int = 0
+    beta: float = 100.0
+    floor: float = 100.0
+    rate: float = 3e-3
+    pairs: int = 8
+    check: float = 300.0
+    people: int = 3000
+    seed: int = 0
+
+
+class Lesson:
+    """One run on a backbone. `adapter` is what learns."""
+
+    def __init__(self, backbone: Any, lot: Lot, crowd: Crowd, plan: Plan) -> None:
+        self.backbone, self.lot, self.crowd, self.plan = backbone, lot, crowd, plan
+        self.adapter = Personal.fresh(backbone, SPACE, lot.features.shape[1], plan.seed)
+        self.steps = 0
+        for tensor in self.adapter.tensors():
+            tensor.requires_grad_(True)
+        backbone.trainable().requires_grad_(False)
+        self.optimizer = torch.optim.AdamW(self.adapter.tensors(), lr=plan.rate, weight_decay=0.0)
+        self.told = backbone.face.conditions([Told(f"a {w}", {}, WHITE) for w in lot.words])
+        self.rng = np.random.default_rng(plan.seed + 5)
+        self.noise = torch.Generator().manual_seed(plan.seed + 6)
+        self.rows = [np.flatnonzero(lot.concept == c) for c in range(len(lot.words))]
+
+    def run(self) -> Iterator[Progress]:
+        clock, told, sums = Clock(self.plan.minutes, self.plan.steps), time.monotonic(), []
+        while not clock.over(self.steps):
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.plan.rate * clock.rate(self.steps)
+            sums.append(self.step())
+            if time.monotonic() - told > 10 or clock.over(self.steps):
+                mean = {k: float(np.mean([s[k] for s in sums])) for k in sums[0]}
+                yield Progress(self.steps, 0, "learning people",
+                               {**mean, "share": clock.share(self.steps)})  # fmt: skip
+                told, sums = time.monotonic(), []
+
+    def step(self) -> dict[str, float]:
+        """One step over `pairs` people, a pair each: the best and the worst of GROUP drawings."""
+        count = self.plan.pairs
+        who = self.rng.integers(0, len(self.crowd.liking), count)
+        things = self.rng.integers(0, len(self.rows), count)
+        groups = np.stack([self.rng.choice(self.rows[c], GROUP, replace=False) for c in things])
+        liked = self.crowd.liking[who[:, None], groups]
+        pairs = np.stack([groups[np.arange(count), liked.argmax(1)],
+                          groups[np.arange(count), liked.argmin(1)]], 1)  # fmt: skip
+        a, b = self.errors(pairs, torch.from_numpy(who), torch.from_numpy(things))
+        losses, metrics = DIFFUSION_DPO.loss(Batch.pairs(-a, -b, torch.ones_like(a)),
+                                             Knobs(self.plan.beta, self.plan.floor))  # fmt: skip
+        torch.autograd.backward(losses.mean())
+        torch.nn.utils.clip_grad_norm_(self.adapter.tensors(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.steps += 1
+        told = {"loss": losses.mean(), **metrics}
+        return {k: float(v.detach()) for k, v in told.items()}
+
+    def errors(
+        self, pairs: NDArray[Any], who: torch.Tensor, things: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, 2) errors of the adapter and of the base; one noise and one time a pair."""
+        clean = self.lot.latents[torch.from_numpy(pairs).flatten()]
+        noise = torch.randn(len(pairs), *clean.shape[1:], generator=self.noise)
+        times = torch.sigmoid(torch.randn(len(pairs), generator=self.noise) + 0.5)
+        twice = torch.arange(len(pairs)).repeat_interleave(2)
+        told = {k: v[things[twice]] for k, v in self.told.items()}
+        inputs = (clean, noise[twice], times[twice], told)
+        face, people = self.backbone.face, self.crowd.vectors[who]
+        dropped = torch.from_numpy(self.rng.random(len(pairs)) < DROPPED)
+        rows = torch.where(dropped, -1, torch.arange(len(pairs)))[twice]
+        with self.adapter.on(self.backbone.trainable(), people, rows):
+            a = face.errors(*inputs)
+        with torch.no_grad():
+            b = face.errors(*inputs)
+        return a.view(-1, 2), b.view(-1, 2)
+
+
+def ships() -> bool:
+    """Whether an adapter ships for the model beside it."""
+    return FILE.exists()
+
+
+def adapter(backbone: Any) -> Personal:
+    """The shipped adapter, for the shipped model. FileNotFoundError, WrongSpace."""
+    if not ships():
+        raise FileNotFoundError(f"no personal adapter ships; teach one with {COMMAND}")
+    made = Personal.load(FILE, backbone.device)
+    made.fits(backbone)
+    return made
+
+
+class Watch:
+    """What people who taught nothing think of the drawings: plain ones are drawn once."""
+
+    def __init__(self, backbone: Any, crowd: Crowd, words: Sequence[str], encode: Any) -> None:
+        self.backbone, self.crowd, self.encode = backbone, crowd, encode
+        some = words[:: max(1, len(words) // PROMPTS)][:PROMPTS]
+        self.told = [Told(f"a {w}", {}, WHITE) for w in some]
+        # A style cannot be read off a drawing; those who care about one are not asked.
+        self.people = [p for p in range(len(crowd.liking)) if not crowd.styles[p].any()][:WATCHED]
+        self.plain: Array | None = None
+
+    def look(self, adapter: Personal, strength: float = 1.0) -> Mapping[str, float]:
+        """Share of drawings liked more than the plain one of the same seed, and by how much."""
+        if self.plain is None:
+            self.plain = self._drawn(adapter, [None] * len(self.told), 0.0)
+        vectors = [self.crowd.vectors[p].numpy() for p in self.people for _ in self.told]
+        mine = self._drawn(adapter, vectors, strength)
+        gaps = np.stack([
+            self.crowd.utility(p, mine[i * len(self.told) : (i + 1) * len(self.told)] - self.plain)
+            / np.linalg.norm(self.crowd.weights[p])
+            for i, p in enumerate(self.people)
+        ])  # fmt: skip
+        return {"win": float((gaps > 0).mean()), "gain": float(gaps.mean())}
+
+    def _drawn(self, adapter: Personal, vectors: list[Any], strength: float) -> Array:
+        from PIL import Image
+
+        told = self.told * (len(vectors) // len(self.told))
+        seeds = list(range(len(self.told))) * (len(vectors) // len(self.told))
+        with personal(self.backbone, adapter, vectors, strength):
+            drawn = sorted((s for s in self.backbone.stream(told, seeds, Draw("")) if s.done),
+                           key=lambda s: s.index)  # fmt: skip
+        found: Array = self.encode([Image.fromarray(s.pixels) for s in drawn])
+        return found
+
+
+def learn(plan: Plan, out: Path, say: Callable[[str], None]) -> Path:
+    """Teach from the shipped weights; `out` always holds the best adapter so far."""
+    from engine.encoders.starter_picture import StarterPicture
+    from engine.starter.drawer.known import starter
+    from engine.starter.prior import prior
+
+    out.mkdir(parents=True, exist_ok=True)
+    backbone, encode = starter(), StarterPicture().encode
+    lot = Lot.of(backbone.face.pipe.vae, encode, 8, plan.seed)
+    crowd = Crowd.of(lot, plan.people, prior("picture"), plan.seed + 1)
+    others = Crowd.of(lot, 4 * WATCHED, prior("picture"), plan.seed + 2)
+    watch, lesson = Watch(backbone, others, lot.words, encode), Lesson(backbone, lot, crowd, plan)
+    best, looked, path = -np.inf, time.monotonic(), out / FILE.name
+    for each in lesson.run():
+        over = each.metrics["share"] >= 1
+        say(f"step {each.done}: " + ", ".join(f"{k} {v:.4f}" for k, v in each.metrics.items()))
+        if not over and time.monotonic() - looked < plan.check:
+            continue
+        seen, looked = watch.look(lesson.adapter), time.monotonic()
+        say(f"step {each.done}: {json.dumps(seen)}")
+        if seen["gain"] > best:
+            best = seen["gain"]
+            card = {"people": plan.people, "steps": each.done, "pairs": each.done * plan.pairs,
+                    "apart": list(APART), **seen}  # fmt: skip
+            replace(lesson.adapter, card=card).save(path)
+    return path
