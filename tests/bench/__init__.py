@@ -18,6 +18,7 @@ BENCHES = {
     "starter": "tests.bench.starter:run",
     "draws": "tests.bench.draws:run",
     "ppd": "tests.bench.ppd:run",
+    "pictures": "tests.bench.pictures:run",
     "update": "tests.bench.update:run",
     "start": "tests.bench.start:run",
     "kills": "tests.bench.kills:run",
