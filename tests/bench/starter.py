@@ -4,7 +4,7 @@ Combinations of concept and style that were left out of training, several seeds 
 are trained on real icons alone, never on those combinations: which of ten styles, and which of all
 concepts of the pool (top five). The same judges on the real icons of those combinations give the
 ceiling. `memorised`: share of samples nearer to a training picture than the real icon of the same
-combination is. Sheets go to `build/starter` when a folder of that name is there.
+combination is; a sheet of those goes to `build/starter` when a folder of that name is there.
 """
 
 import time
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+SHEETS = ROOT / "build" / "starter"
 SEEDS, QUICK = 4, 1
 SMALL, SIDE, BLOCKS = 32, 160, (0, 2, 4, 7)
 
@@ -159,19 +160,48 @@ def small(pictures: Sequence[Any]) -> Any:
 
 
 def memorised(drawn: Sequence[Any], asked: Sequence[Any], real: Any, taught: Any) -> float:
+    nearest = Nearest(taught)
+    _, least = nearest.of([r["picture"] for r in real])
+    limit = {(r["concept"], r["style"]): d for r, d in zip(real, least, strict=True)}
+    page(drawn, asked, real, nearest)
+    _, found = nearest.of(drawn)
+    return float(np.mean([d < limit[a[:2]] for d, a in zip(found, asked, strict=True)]))
+
+
+class Nearest:
+    """The training pictures, mirrored ones too, by how far blurred little versions lie apart."""
+
+    def __init__(self, taught: Any) -> None:
+        from PIL import Image
+
+        flip = Image.Transpose.FLIP_LEFT_RIGHT
+        self.pictures = [r["picture"] for r in taught]
+        self.pictures += [p.transpose(flip) for p in self.pictures]
+        self.known = small(self.pictures)
+
+    def of(self, pictures: Sequence[Any]) -> tuple[Any, Any]:
+        """(n,) numbers of the nearest, and (n,) distances."""
+        x = small(pictures)
+        gaps = np.stack([np.sqrt(((self.known - row) ** 2).mean(1)) for row in x])
+        return gaps.argmin(1), gaps.min(1)
+
+
+def page(drawn: Sequence[Any], asked: Sequence[Any], real: Any, nearest: Nearest) -> None:
+    """nearest.png: six triples a row: drawn, the nearest it was taught, the real one left out."""
     from PIL import Image
 
-    mirror = [r["picture"].transpose(Image.Transpose.FLIP_LEFT_RIGHT) for r in taught]
-    known = small([r["picture"] for r in taught] + mirror)
-
-    def nearest(pictures: Sequence[Any]) -> Any:
-        x = small(pictures)
-        return np.sqrt(((x[:, None] - known[None]) ** 2).mean(2)).min(1)
-
-    limit = {(r["concept"], r["style"]): d
-             for r, d in zip(real, nearest([r["picture"] for r in real]), strict=True)}  # fmt: skip
-    found = nearest(drawn)
-    return float(np.mean([d < limit[a[:2]] for d, a in zip(found, asked, strict=True)]))
+    if not SHEETS.is_dir():
+        return
+    icons = {(r["concept"], r["style"]): r["picture"] for r in real}
+    first = [k for k, a in enumerate(asked) if a[2] == 0][:36]
+    rows, _ = nearest.of([drawn[k] for k in first])
+    side, wide = drawn[0].width, 3 * drawn[0].width + 12
+    sheet = Image.new("RGB", (6 * wide, (len(first) + 5) // 6 * (side + 8)), "#dddddd")
+    for n, (k, row) in enumerate(zip(first, rows, strict=True)):
+        trio = (drawn[k], nearest.pictures[row], icons[asked[k][:2]])
+        for c, picture in enumerate(trio):
+            sheet.paste(picture, (n % 6 * wide + c * (side + 1) + 4, n // 6 * (side + 8) + 4))
+    sheet.quantize(256).save(SHEETS / "nearest.png", optimize=True)
 
 
 def four(backbone: Any) -> float:
