@@ -24,6 +24,7 @@ HEAD = """\
 <meta name="penchant" data-theme="{theme}" data-offline="{offline}">
 <link rel="stylesheet" href="static/style.css">
 <link rel="stylesheet" href="static/pages.css">
+<link rel="stylesheet" href="static/making.css">
 <script type="module" src="static/main.js"></script>
 """
 

@@ -1,26 +1,28 @@
 // Create: one prompt, one slider, one button; plain beside personal on the same seed.
 
 import { Refused, stream } from "./api.js";
-import { button, clear, h } from "./dom.js";
+import { toast } from "./dialogs.js";
+import { button, h } from "./dom.js";
+import { Gallery } from "./gallery.js";
 import { keepTaste } from "./keeptaste.js";
-import { Result } from "./result.js";
-import { ensure, on, state } from "./state.js";
+import { settingsOf } from "./png.js";
+import { Results, count } from "./results.js";
+import { ensure, on, setMedium, state } from "./state.js";
 import { mediumSwitch } from "./switch.js";
 import { current } from "./tabs.js";
 
-const EXAMPLE = { picture: "a day at the sea", text: "Invite a friend to dinner on Friday." };
-const COUNT = { picture: 4, text: 2 };
-const SIDES = { personal: "Yours", plain: "Plain" };
-const HINT = { personal: "the same seed, bent to your taste", plain: "the same seed, without your taste" };
+const EXAMPLE = { picture: "a sleepy cat", text: "Invite a friend to dinner on Friday." };
+const DEPTHS = [["", "the deepest that is ready"], ["instant", "instant: choose among what is there"], ["steered", "steered: bend the model"], ["tuned", "tuned: the model that learned from you"]];
 
 export class Create {
   constructor() {
     this.prompts = { ...EXAMPLE };
     this.controls();
     this.status = h("p", { class: "status", role: "status", "aria-live": "polite" });
-    this.results = h("div", { class: "results", hidden: true });
+    this.results = new Results((strength) => this.#choose(strength));
     this.kept = keepTaste();
-    this.node = h("section", { class: "page create", "aria-label": "Create" }, this.form, this.status, this.results, this.kept.node);
+    this.gallery = new Gallery((row) => this.again(row), () => this.run());
+    this.node = h("section", { class: "page create", "aria-label": "Create" }, this.form, this.status, this.results.node, this.kept.node, this.gallery.node);
     document.addEventListener("keydown", (event) => this.#keys(event));
     on("make", () => this.run());
     on("try", () => ((this.depth.value = "tuned"), this.run()));
@@ -37,22 +39,59 @@ export class Create {
     this.go = button("Make it mine", () => this.run(), { kind: "primary", key: "Ctrl Enter" });
     this.stop = button("Stop", () => this.abort(), { key: "Esc", hidden: true });
     this.seed = h("input", { class: "field short", type: "number", min: 0, max: 2147483647, value: 1, id: "seed" });
-    this.depth = h("select", { class: "field short", id: "depth" },
-      [["", "the deepest that is ready"], ["instant", "instant: choose among drafts"], ["steered", "steered: bend the model"], ["tuned", "tuned: the model that learned from you"]].map(([value, text]) => h("option", { value, text })));
-    this.form = h("form", { class: "ask", on: { submit: (event) => (event.preventDefault(), this.run()) } },
+    this.depth = h("select", { class: "field short", id: "depth" }, DEPTHS.map(([value, text]) => h("option", { value, text })));
+    this.file = h("input", { type: "file", accept: "image/png", hidden: true, "aria-label": "A picture made here", on: { change: () => (this.#read(this.file.files), (this.file.value = "")) } });
+    this.form = h("form", { class: "ask", on: { submit: (event) => (event.preventDefault(), this.run()), ...this.#dropping() } },
       h("div", { class: "topline" }, h("h1", { text: "Make something" }), mediumSwitch()), this.prompt,
       h("div", { class: "ask-row" },
         h("div", { class: "strength" }, h("label", { for: "strength", text: "Taste" }), h("span", { class: "end", text: "plain" }), this.slider, h("span", { class: "end", text: "yours" }), this.value),
         h("div", { class: "row" }, this.stop, this.go)),
       h("details", { class: "more" }, h("summary", { text: "More" }), h("div", { class: "row" },
         h("label", { for: "seed", text: "Seed" }), this.seed, button("Another", () => this.reseed()),
-        h("label", { for: "depth", text: "Depth" }), this.depth)));
+        h("label", { for: "depth", text: "Depth" }), this.depth, button("Read a picture made here", () => this.file.click(), { title: "Or drop it on the page: its prompt, seed and strength go into the form." }), this.file)));
     this.prompt.addEventListener("input", () => (this.prompts[state.medium] = this.prompt.value));
     this.#told();
   }
 
+  // A picture that was made here, dropped on the form, brings its settings along.
+  #dropping() {
+    const files = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+    const over = (yes) => this.form.classList.toggle("over", yes);
+    return {
+      dragover: (event) => files(event) && (event.preventDefault(), over(true)),
+      dragleave: (event) => this.form.contains(event.relatedTarget) || over(false),
+      drop: (event) => files(event) && (event.preventDefault(), over(false), this.#read(event.dataTransfer.files)),
+    };
+  }
+
+  async #read(files) {
+    const found = files[0] && (await settingsOf(files[0]));
+    if (found) this.again({ ...found, medium: "picture" });
+    else if (files[0]) this.say("This file tells no settings. Pictures drawn here do, unless the studio was started with --disable-metadata.", true);
+  }
+
+  /** The words, seed and strength of an earlier result, back in the form. */
+  again({ medium = state.medium, prompt, seed, strength }) {
+    this.prompts[medium] = prompt;
+    setMedium(medium);
+    this.prompt.value = prompt;
+    this.seed.value = seed;
+    this.slider.value = Math.round(100 * strength);
+    this.#told();
+    this.form.querySelector("details").open = true;
+    this.form.scrollIntoView({ block: "start" });
+    this.prompt.focus({ preventScroll: true });
+    toast("Prompt, seed and strength are back in the form.");
+  }
+
   #told() {
     this.value.textContent = Number(this.slider.value) ? `${this.slider.value} %` : "plain";
+  }
+
+  #choose(strength) {
+    this.slider.value = 100 * strength;
+    this.#told();
+    this.run();
   }
 
   reseed() {
@@ -68,13 +107,12 @@ export class Create {
   #empty() {
     this.abort();
     this.shown = false;
-    this.results.hidden = true;
+    this.results.hide();
     this.#hint();
   }
 
   #hint() {
-    const progress = state.progress[state.medium];
-    const enough = progress?.enough;
+    const enough = state.progress[state.medium]?.enough;
     if (!this.shown) this.say(enough ? "" : "Not in your taste yet: three picks change that.");
     this.kept.update(Boolean(this.shown));
   }
@@ -102,10 +140,12 @@ export class Create {
     try {
       const profile = await ensure();
       const medium = state.medium;
-      const run = { medium, profile: profile.id, generation: null, waiting: [], prompt };
-      this.#lay(run);
-      const body = { medium, prompt, n: COUNT[medium], strength: Number(this.slider.value) / 100, seed: Number(this.seed.value) || 0 };
+      const body = { medium, prompt, n: count(medium), strength: Number(this.slider.value) / 100, seed: Number(this.seed.value) || 0 };
       if (this.depth.value) body.depth = this.depth.value;
+      const run = { ...body, profile: profile.id, generation: null, waiting: [] };
+      this.results.expect(run);
+      this.shown = true;
+      this.say("Making.");
       for await (const line of stream(`profiles/${profile.id}/generate`, body, control.signal)) this.#line(line, run);
     } catch (wrong) {
       if (this.running === control) this.say(control.signal.aborted ? "Stopped." : why(wrong), !control.signal.aborted);
@@ -116,7 +156,7 @@ export class Create {
   #ended() {
     this.running = null;
     this.#busy(false);
-    for (const result of this.tiles.values()) result.settle();
+    this.results.settle();
   }
 
   #busy(busy) {
@@ -124,60 +164,33 @@ export class Create {
     this.node.classList.toggle("busy", busy);
   }
 
-  /** Empty places of the final size, so that nothing jumps when results arrive. */
-  #lay(run) {
-    this.tiles = new Map();
-    const column = (side) => {
-      const tiles = Array.from({ length: COUNT[run.medium] }, (_, index) => {
-        const result = new Result(run, side, index);
-        this.tiles.set(`${side} ${index}`, result);
-        return result.node;
-      });
-      const label = h("span", { class: "note", text: HINT[side] });
-      return h("section", { class: `side-column ${side}`, "aria-label": SIDES[side] }, h("header", {}, h("h2", { text: SIDES[side] }), label), h("div", { class: `made ${run.medium}` }, tiles));
-    };
-    clear(this.results, column("personal"), column("plain"));
-    this.results.hidden = false;
-    this.shown = true;
-    this.say("Making.");
-  }
-
-  // What the small model draws comes below what was found: it is a sketch.
-  #sketches(run, count) {
-    if (!count) return;
-    for (const side of Object.keys(SIDES)) {
-      const tiles = Array.from({ length: count }, (_, k) => {
-        const result = new Result(run, side, COUNT[run.medium] + k);
-        this.tiles.set(`${side} ${COUNT[run.medium] + k}`, result);
-        return result.node;
-      });
-      const about = h("p", { class: "note", text: "Sketches, drawn just now by the small model that ships with the studio." });
-      this.results.querySelector(`.side-column.${side}`).append(h("section", { class: "sketches", "aria-label": `${SIDES[side]}: drawn` }, h("h3", { text: "Drawn" }), about, h("div", { class: `made ${run.medium}` }, tiles)));
-    }
-  }
-
   #line(line, run) {
-    const tile = this.tiles.get(`${line.side} ${line.index}`);
     if (line.type === "start") this.#begun(line, run);
-    else if (line.type === "note") this.say(line.text);
+    else if (line.type === "note") this.#note(line.text);
     else if (line.type === "error") this.say(line.error, true);
-    else if (line.type === "piece") tile?.grow(line.delta);
-    else if (line.type === "look") tile?.look(line.image);
-    else if (line.type === "sample") tile?.finish(line);
     else if (line.type === "done") this.#done(line, run);
+    else this.results.take(line);
   }
 
   // A model's name means nothing to a newcomer: it is a tooltip, not a headline.
   #begun(line, run) {
-    this.say(run.medium === "picture" ? "Chosen from the collection that ships with the studio." : "Written on this machine.");
+    this.notes = [];
+    const where = line.leads ? "Drawn on this machine." : "Chosen from the collection that ships with the studio.";
+    this.say(run.medium === "picture" ? where : "Written on this machine.");
     this.status.title = line.label ?? "";
-    this.#sketches(run, line.drawn ?? 0);
+    this.results.begin(run, line);
+  }
+
+  #note(text) {
+    this.notes.push(text);
+    this.say(this.notes.join(" "));
   }
 
   #done(line, run) {
     run.generation = line.generation;
     run.waiting.splice(0).forEach((send) => send());
     this.kept.update(true);
+    this.gallery.mark();
   }
 
   say(text, bad = false) {

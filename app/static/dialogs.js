@@ -63,7 +63,7 @@ export function zoom(items) {
   if (open) return open.close();
   const box = h("dialog", { class: "zoom", "aria-label": "Large view", on: { click: () => box.close() } },
     items.map((item) => (item.media
-      ? h("img", { src: media(item), alt: item.alt ?? item.prompt ?? "" })
+      ? h("figure", {}, h("img", { src: media(item), alt: item.alt ?? item.prompt ?? "" }), item.save && saving(item))
       : h("p", { class: "passage", text: item.text }))));
   box.addEventListener("keydown", (event) => {
     if (event.key !== " ") return;
@@ -73,6 +73,11 @@ export function zoom(items) {
   box.addEventListener("close", () => box.remove());
   document.body.append(box);
   box.showModal();
+}
+
+// What was made here can be taken along; the click must not shut the view.
+function saving(item) {
+  return h("figcaption", {}, item.save, " ", h("a", { href: media(item), download: item.name ?? "penchant.png", text: "Save", on: { click: (event) => event.stopPropagation() } }));
 }
 
 const KEYS = [

@@ -46,6 +46,11 @@ const PATHS = {
   check: "M5 12.5l4.5 4.5L19 7.5",
   picture: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15.5 9.5m-1.2 0a1.2 1.2 0 1 0 2.4 0a1.2 1.2 0 1 0-2.4 0",
   text: "M5 6h14M5 10h14M5 14h14M5 18h8",
+  steps: "M3 19h18M5 19v-3M9.7 19v-6M14.3 19v-9M19 19V5",
+  large: "M14 4h6v6M20 4l-7 7M10 20H4v-6M4 20l7-7",
+  again: "M4 12a8 8 0 1 0 2.4-5.7M4 4v4.5h4.5",
+  trash: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
+  sides: "M9 7l-5 5 5 5M15 7l5 5-5 5",
   file: "M6 3h8l4 4v14H6zM14 3v4h4",
 };
 

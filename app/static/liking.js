@@ -23,6 +23,13 @@ export function likingWords(score, std) {
   return `${p(mean)} % (${p(low)} to ${p(high)})`;
 }
 
+/** Write it into an element; nothing where nothing is known. */
+export function tellLiking(node, score, std) {
+  if (score === undefined || score === null) return;
+  node.textContent = likingWords(score, std ?? 0);
+  node.title = LIKING_HELP;
+}
+
 export const LIKING_HELP = "The chance that you would pick this over an average one, with its 90 % interval.";
 export const LEVELS = ["not yet", "a first idea", "a little", "fairly", "well", "very well"];
 

@@ -15,7 +15,7 @@ from typing import Any
 from tests.served import ROOT, served
 
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-DONE = "() => !document.querySelector('.side-column.personal .waiting')"
+DONE = "() => !document.querySelector('.results .waiting, .results .drawing')"
 SIZES = {"1280": {"width": 1280, "height": 860}, "390": {"width": 390, "height": 844}}
 
 

@@ -1,0 +1,71 @@
+// One picture on one seed at five strengths, drawn in one batch; a click sets the slider.
+
+import { stream } from "./api.js";
+import { clear, h } from "./dom.js";
+
+const WORDS = { 0: "plain", 0.25: "a quarter", 0.5: "half", 0.75: "three quarters", 1: "yours" };
+
+export class Strengths {
+  constructor(choose) {
+    this.choose = choose;
+    this.title = h("h3");
+    this.status = h("p", { class: "note", role: "status", "aria-live": "polite" });
+    this.row = h("div", { class: "strengths-row" });
+    this.node = h("section", { class: "strengths", hidden: true, "aria-label": "Five strengths" }, this.title, this.status, this.row);
+  }
+
+  /** Whether the strip on the page belongs to this run; then its mark moves along. */
+  fits(run) {
+    const same = this.of && this.of.profile === run.profile && this.of.prompt === run.prompt && this.of.seed === run.seed;
+    if (same) this.#mark(run.strength);
+    return Boolean(same);
+  }
+
+  hide() {
+    this.control?.abort();
+    this.of = null;
+    this.node.hidden = true;
+  }
+
+  async show(run, number) {
+    this.hide();
+    this.of = run;
+    const control = (this.control = new AbortController());
+    this.title.textContent = `Picture ${number + 1} at five strengths`;
+    this.status.textContent = "Drawing.";
+    this.tiles = new Map(Object.keys(WORDS).sort().map((strength) => [Number(strength), this.#tile(Number(strength))]));
+    clear(this.row, [...this.tiles.values()]);
+    this.#mark(run.strength);
+    this.node.hidden = false;
+    this.node.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    const body = { prompt: run.prompt, seed: run.seed, index: number };
+    if (run.depth && run.depth !== "instant") body.depth = run.depth;
+    try {
+      for await (const line of stream(`profiles/${run.profile}/strip`, body, control.signal)) this.#line(line);
+    } catch (wrong) {
+      if (!control.signal.aborted) this.status.textContent = wrong.message;
+    }
+  }
+
+  #tile(strength) {
+    return h("button", { type: "button", class: "strength-tile waiting", disabled: true, on: { click: () => this.choose(strength) } },
+      h("span", { class: "sheet-of" }, h("img", { alt: "", draggable: "false" })), h("span", { class: "note", text: WORDS[strength] }));
+  }
+
+  #line(line) {
+    const tile = this.tiles.get(line.strength);
+    if (line.type === "error") this.status.textContent = line.error;
+    if (line.type === "done") this.status.textContent = "The same seed each time. Choose one to set the slider.";
+    if (!tile) return;
+    const image = tile.querySelector("img");
+    tile.classList.remove("waiting");
+    tile.classList.toggle("drawing", line.type === "look");
+    image.src = line.image;
+    tile.disabled = line.type === "look";
+    if (line.type === "sample") image.alt = `Strength ${Math.round(100 * line.strength)} %`;
+  }
+
+  #mark(strength) {
+    for (const [each, tile] of this.tiles ?? []) tile.setAttribute("aria-pressed", String(Math.abs(each - strength) < 0.01));
+  }
+}

@@ -1,0 +1,126 @@
+"""The Create page in a real browser, with the model that ships: twins, strip, gallery, settings."""
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.served import served
+
+ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+WAIT = 150_000
+DRAWN = "() => document.querySelectorAll('.twin .tools .button:not([disabled])').length === 16"
+STRIP = "() => document.querySelectorAll('.strength-tile:not([disabled])').length === 5"
+
+
+@pytest.fixture(scope="module")
+def browser(browser_path: str) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        made = play.chromium.launch(executable_path=browser_path, args=ARGS)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served(tmp_path_factory.mktemp("create") / "data", "--offline", "--cpu") as made:
+        answered(made)
+        yield made
+
+
+def call(address: str, path: str, body: Any = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(
+        f"{address}/api/v1/{path}", data, {"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=120) as reply:
+        return json.loads(reply.read())
+
+
+def answered(address: str) -> None:
+    profile = call(address, "profiles", {"name": "Ada"})["id"]
+    question = call(address, f"profiles/{profile}/question?medium=picture")
+    for k in range(6):
+        picks = [i["id"] for i in question["items"]][: 3 if question["kind"] == "grid" else 1]
+        body = {"question_id": question["id"], "outcome": {"picks": picks},
+                "idempotency_key": f"create-page-{k:03d}"}  # fmt: skip
+        question = call(address, "answers", body)["next"]
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:
+    """The Create page; any error of the page fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    wrong: list[str] = []
+    found = context.new_page()
+    found.set_default_timeout(WAIT)
+    found.on("pageerror", lambda e: wrong.append(f"page error: {e}"))
+    found.goto(address)
+    found.locator("#create-button").click()
+    yield found
+    context.close()
+    assert wrong == []
+
+
+def test_from_nothing_made_to_twins_a_strip_and_use_again(page: Any, tmp_path: Path) -> None:
+    page.get_by_text("Nothing made yet").wait_for()
+    page.get_by_role("button", name="Make the first one").click()
+    page.wait_for_function(DRAWN)
+    assert page.locator(".results > section").first.get_attribute("aria-label") == "Drawn for you"
+
+    handle = page.locator(".twin-body input").nth(1)
+    handle.focus()
+    handle.press("End")
+    body = page.locator(".twin-body").nth(1)
+    assert body.evaluate("b => b.style.getPropertyValue('--cut')") == "1"
+    assert handle.get_attribute("aria-valuetext") == "100 % plain"
+
+    page.get_by_role("button", name="Five strengths of it").nth(1).click()
+    page.wait_for_function(STRIP)
+    page.locator(".strength-tile").nth(1).click()
+    assert page.locator("#strength").input_value() == "25"
+    page.wait_for_function("() => document.querySelectorAll('.gallery-card').length === 2")
+    assert page.locator(".strength-tile[aria-pressed=true] .note").inner_text() == "a quarter"
+
+    page.get_by_label("What should it be?").fill("something else")
+    page.get_by_role("button", name="Use again").nth(1).click()
+    assert page.get_by_label("What should it be?").input_value() == "a sleepy cat"
+    assert page.locator("#strength").input_value() == "100"
+    assert page.locator("#seed").input_value() == "1"
+
+    page.get_by_role("button", name="Large view", exact=True).first.click()
+    with page.expect_download() as taken:
+        page.get_by_role("link", name="Save").nth(1).click()
+    page.keyboard.press("Escape")
+    file = tmp_path / taken.value.suggested_filename
+    taken.value.save_as(file)
+    page.get_by_label("What should it be?").fill("something else")
+    page.locator("#seed").fill("99")
+    page.locator("form.ask input[type=file]").set_input_files(file)
+    page.wait_for_function("() => document.querySelector('#seed').value === '1'")
+    assert page.get_by_label("What should it be?").input_value() == "a sleepy cat"
+    assert page.locator("#strength").input_value() == "25"
+
+    page.get_by_role("button", name="Delete: a sleepy cat").first.click()
+    page.locator("dialog").get_by_role("button", name="Delete").click()
+    page.wait_for_function("() => document.querySelectorAll('.gallery-card').length === 1")
+
+
+def test_stop_stops_and_what_it_does_not_know_is_said(page: Any) -> None:
+    page.get_by_label("What should it be?").fill("the theory of numbers")
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("Nearest to it").wait_for()
+    assert page.locator(".twin").count() == 0
+    page.locator(".side-column.personal img").nth(3).wait_for()
+    page.get_by_label("What should it be?").fill("a frog")
+    page.keyboard.press("Control+Enter")
+    page.locator(".twin-body.drawing").first.wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_text("Stopped.").wait_for()
+    assert page.locator(".twin-body.drawing").count() == 0
+    page.get_by_role("button", name="Stop").wait_for(state="hidden")
