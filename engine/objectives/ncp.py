@@ -2,8 +2,8 @@
 
 From the guess a clean picture is formed and noised again to an earlier time; the error is the
 distance of the frozen model's inner features of it to those of the true one. Founding paper 1:
-Gambashidze et al. 2024, arXiv 2406.17636. The loss itself is diffusion_dpo's; the trainer makes
-the errors, as `perceptual` asks.
+Gambashidze et al. 2024, arXiv 2406.17636. The loss itself is diffusion_dpo's without
+its floor; the trainer makes the errors, as `perceptual` asks.
 """
 
 from dataclasses import dataclass
