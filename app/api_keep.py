@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from pydantic import Field
 
-from app.doors import Id, Strict, User, streamed
+from app.doors import Id, Medium, Strict, User, room, streamed
+from app.trying import attempt
 
 if TYPE_CHECKING:
     from app.studio import Studio
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 class TuneIn(Strict):
     preset: Literal["quick", "good", "best"] = "quick"
+    medium: Medium | None = None
     name: str = Field("", max_length=80)
     objective: str | None = Field(None, max_length=40)
     knobs: dict[str, float] = Field(default_factory=dict, max_length=12)
@@ -37,6 +39,12 @@ class BlindIn(Strict):
     against: Literal["plain", "itself"] = "plain"
 
 
+class TryIn(Strict):
+    prompt: str = Field(min_length=1, max_length=2000)
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    n: int = Field(2, ge=1, le=4)
+
+
 class PickIn(Strict):
     pick: Literal["left", "right", "same"]
 
@@ -56,8 +64,8 @@ def _jobs(router: APIRouter, studio: "Studio") -> None:
     keeping = studio.keeping
 
     @router.get("/profiles/{profile}/tune")
-    def offer(profile: Id, user: User) -> dict[str, Any]:
-        return keeping.offer(user, profile)
+    def offer(profile: Id, user: User, medium: Medium | None = None) -> dict[str, Any]:
+        return keeping.offer(user, profile, medium)
 
     @router.post("/profiles/{profile}/tune", status_code=201)
     def tune(profile: Id, given: TuneIn, user: User) -> dict[str, Any]:
@@ -70,6 +78,10 @@ def _jobs(router: APIRouter, studio: "Studio") -> None:
     @router.get("/jobs/{job}")
     def job(job: Id, user: User) -> dict[str, Any]:
         return keeping.job(user, job)
+
+    @router.get("/jobs/{job}/samples/{name}")
+    def sample(job: Id, name: str, user: User) -> Response:
+        return FileResponse(studio.jobs.sample(user, job, name), media_type="image/png")
 
     @router.post("/jobs/{job}/wish")
     def wish(job: Id, given: WishIn, user: User) -> dict[str, Any]:
@@ -92,6 +104,11 @@ def _adapters(router: APIRouter, studio: "Studio") -> None:
     def remove(adapter: Id, user: User) -> dict[str, Any]:
         return keeping.remove(user, adapter)
 
+    @router.post("/adapters/{adapter}/try")
+    def tried(adapter: Id, given: TryIn, user: User) -> dict[str, Any]:
+        room()
+        return attempt(studio, user, adapter, **given.model_dump())
+
     @router.post("/adapters/{adapter}/blind")
     def begin(adapter: Id, given: BlindIn, user: User) -> dict[str, Any]:
         return keeping.blind.begin(user, adapter, given.prompt, given.seed, given.against)
@@ -106,7 +123,8 @@ def _carrying(router: APIRouter, studio: "Studio") -> None:
 
     @router.get("/adapters/{adapter}/exports")
     def targets(adapter: Id, user: User) -> dict[str, Any]:
-        return {"targets": carrying.targets(user, adapter)}
+        return {"targets": carrying.targets(user, adapter),
+                "unfit": carrying.unfit(user, adapter)}  # fmt: skip
 
     @router.post("/adapters/{adapter}/exports/{target}")
     async def export(adapter: Id, target: str, given: ExportIn, user: User) -> Response:

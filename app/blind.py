@@ -1,4 +1,4 @@
-"""Two texts, one of them tuned, and nobody says which: the person's own eyes decide.
+"""Two texts or pictures, one of them tuned, and nobody says which: the person's eyes decide.
 
 A choice is an answer like any other (it is learnt from), and it is counted on the adapter's card.
 Against itself it is a round of fresh drafts (founding paper 48): both come from the adapter as it
@@ -8,7 +8,6 @@ only: one that was not judged is worth nothing.
 
 import secrets
 from collections import OrderedDict
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from app.minds import Vote
@@ -35,28 +34,40 @@ class Blind:
         """Write the prompt twice, sides tossed: with and without the adapter on the same noise, or
         against "itself", twice with it on different noise.
         """
-        from engine.steering.lora import lora
-
         row = self.keeping.one(user, adapter)
-        maker = self.studio.maker
-        backbone, tuned = maker.language_model(), self.keeping.load(adapter)
-        request = Request(prompt, n=1, seed=seed, max_tokens=TOKENS, temperature=0.5)
-        fresh = against == "itself"
-        second = replace(request, seed=seed + FAR) if fresh else request
-        with maker.slot(), lora(backbone, [tuned if fresh else None, tuned], 1.0):
-            texts = backbone.write([request, second])
+        tuned, fresh = self.keeping.load(adapter), against == "itself"
+        make = self._drawn if row["kind"] == "picture" else self._written
+        texts = make(prompt, [(tuned if fresh else None, seed), (tuned, seed + FAR * fresh)])
         if not all(t.strip() for t in texts) or texts[0] == texts[1]:
-            raise Bad("both came out alike here; try another sentence")
+            raise Bad("both came out alike here; try another one")
         first = "tuned" if fresh else "plain"
         turned = bool(secrets.randbelow(2))
         sides = ["tuned", first] if turned else [first, "tuned"]
         shown = texts[::-1] if turned else texts
         trial = secrets.token_urlsafe(12)
         self._open[trial] = {"adapter": adapter, "sides": sides, "texts": shown, "prompt": prompt,
-                             "profile": row["profile_id"], "user": user}  # fmt: skip
+                             "profile": row["profile_id"], "user": user,
+                             "kind": row["kind"]}  # fmt: skip
         while len(self._open) > KEPT:
             self._open.popitem(last=False)
-        return {"trial": trial, "left": shown[0], "right": shown[1]}
+        return {"trial": trial, "left": shown[0], "right": shown[1], "kind": row["kind"]}
+
+    def _written(self, prompt: str, rows: list[tuple[Any, int]]) -> list[str]:
+        from engine.steering.lora import lora
+
+        maker = self.studio.maker
+        backbone = maker.language_model()
+        asked = [Request(prompt, n=1, seed=s, max_tokens=TOKENS, temperature=0.5) for _, s in rows]
+        with maker.slot(), lora(backbone, [a for a, _ in rows], 1.0):
+            texts: list[str] = backbone.write(asked)
+        return texts
+
+    def _drawn(self, prompt: str, rows: list[tuple[Any, int]]) -> list[str]:
+        """Pictures as data URLs."""
+        from app import drawing
+        from app.trying import rows_drawn
+
+        return [drawing.as_url(p) for p in rows_drawn(self.studio, prompt, rows)]
 
     def end(self, user: int, adapter: int, trial: str, pick: str) -> dict[str, Any]:
         """Learn from the choice, count it, and say which was which."""
@@ -82,9 +93,21 @@ class Blind:
 
     def _learn(self, user: int, found: dict[str, Any], pick: int, trial: str) -> None:
         studio, profile = self.studio, found["profile"]
-        ids = studio.add_results(user, profile, found["texts"], found["prompt"])
+        ids = self._items(user, found)
         if len(set(ids)) < 2:
             return
-        asked = studio.store.add_question(profile, "text", tuple(ids), "blind")
+        asked = studio.store.add_question(profile, found["kind"], tuple(ids), "blind")
         outcome = Outcome(picks=(ids[pick],))
         studio.minds.answer(Vote(asked, outcome, 1.0, None, "blind", f"blind-{trial}"))
+
+    def _items(self, user: int, found: dict[str, Any]) -> list[int]:
+        """What was judged becomes items of this person, never asked about again."""
+        studio, profile = self.studio, found["profile"]
+        if found["kind"] == "text":
+            return studio.add_results(user, profile, found["texts"], found["prompt"])
+        from app.drawing import from_url
+
+        blobs = [(found["prompt"], from_url(url)) for url in found["texts"]]
+        ids = studio.shelves.add_pictures((user, profile), blobs, "generated")
+        studio.reshelve(user, "picture")
+        return ids

@@ -8,7 +8,7 @@ import json
 import shutil
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,9 +30,30 @@ class Carrying:
         self._one = threading.Lock()
 
     def targets(self, user: int, adapter: int) -> list[dict[str, Any]]:
-        """Every target that fits this kind of adapter, with what is known of it."""
+        """Every target that fits this adapter and its model, with what is known of it."""
         kind = self.keeping.one(user, adapter)["kind"]
-        return [self._target(adapter, name) for name in fitting(kind)]
+        return [
+            self._target(adapter, name) for name in fitting(kind) if not self.why_not(kind, name)
+        ]
+
+    def unfit(self, user: int, adapter: int) -> list[dict[str, str]]:
+        """Targets of this kind whose programs cannot run the model here, each with the reason."""
+        from engine.exports import EXPORTS
+
+        kind = self.keeping.one(user, adapter)["kind"]
+        found = {name: self.why_not(kind, name) for name in fitting(kind)}
+        return [
+            {"name": n, "label": EXPORTS[n].label, "why": why} for n, why in found.items() if why
+        ]
+
+    def why_not(self, kind: str, target: str) -> str:
+        """Why the programs of a target cannot run the model that an adapter of a kind bends."""
+        from engine.exports import EXPORTS
+
+        if kind != "picture" or "pictures" not in EXPORTS[target].traits:
+            return ""
+        why: str = EXPORTS[target].load().unfit(self._model(kind))
+        return why
 
     def _target(self, adapter: int, name: str) -> dict[str, Any]:
         from engine.exports import EXPORTS
@@ -92,13 +113,16 @@ class Carrying:
             profile=row["digest"][:8],
         )  # fmt: skip
         what = Material(
-            title=row["name"], model=studio.maker.lm_place().resolve(),
+            title=row["name"], model=self._model(row["kind"]).resolve(),
             adapter=self.keeping.load(row["id"]), facts=facts, gguf=_gguf(studio.maker),
             answers=() if privacy == "vector only" else studio.told(row["profile_id"]),
         )  # fmt: skip
         if "direction" in needs:
             return self._steered(what, row["profile_id"])
         return self._prompted(what, row["profile_id"]) if "prompt" in needs else what
+
+    def _model(self, kind: str) -> Path:
+        return self.keeping.pictures.model() if kind == "picture" else self.studio.maker.lm_place()
 
     def _steered(self, what: Any, profile: int) -> Any:
         """With the direction, and what its strength means: the slider's full is more than 1."""
@@ -122,9 +146,9 @@ class Carrying:
         return replace(what, prompt=system_prompt(words(axes), kept(what)[0]))
 
     def _direction(self, profile: int) -> Any:
-        from app.create import _taste, direction
+        from app.create import direction, taste_of
 
-        taste = _taste(self.studio, profile, "text")
+        taste = taste_of(self.studio, profile, "text")
         if not taste.answers:
             return None
         return direction(self.studio, self.studio.maker.language_model(), taste)
@@ -149,23 +173,39 @@ class Carrying:
 
     def bring(self, user: int, profile: int, data: bytes) -> dict[str, Any]:
         """An adapter from elsewhere, through every check; nothing is kept unless all hold."""
-        from engine.adapter import Base
-        from engine.adapter_check import BadAdapter, read_adapter
+        from engine.adapter_check import BadAdapter, read_adapter, shows_pictures
 
         self.studio.profile(user, profile)
         if len(data) > MOST:
             raise Bad("the file is larger than 64 MB; an adapter of one person is smaller")
-        from app.keeping import base_of
-
-        backbone = self.studio.maker.language_model()
-        base = Base(**{**base_of(self.studio.maker.lm_place()), "name": backbone.name})
+        pictures = shows_pictures(data)
         try:
-            made = read_adapter(data, base, shapes(backbone.model))
+            made = read_adapter(data, *self._base(pictures))
         except BadAdapter as wrong:
             raise Bad(str(wrong)) from None
+        made = replace(made, card={**made.card, "medium": "picture" if pictures else "text"})
         name = str(made.card.get("name", "")) or "Brought in"
         number = self.keeping.put(profile, None, made, name)
         return self.keeping.shown(self.keeping.one(user, number))
+
+    def _base(self, pictures: bool) -> tuple[Any, dict[str, tuple[int, int]]]:
+        """The model an adapter from elsewhere must fit, and the shapes of its layers."""
+        from app import drawing
+        from app.keeping import base_of
+        from engine.adapter import Base
+
+        maker, told = self.studio.maker, self.keeping.pictures
+        if not pictures:
+            backbone = maker.language_model()
+            return Base(**{**base_of(maker.lm_place()), "name": backbone.name}), shapes(
+                backbone.model
+            )
+        if not told.ready():
+            raise Bad("this adapter is for pictures, and no picture model ships with this copy")
+        from engine.picturing import LAYERS
+
+        backbone = drawing.model(self.studio)
+        return Base(**{**told.base(), "name": backbone.name}), shapes(backbone.model, LAYERS)
 
     def pack(self, user: int, adapter: int) -> tuple[bytes, str]:
         """For another studio: the adapter with its hashes."""
@@ -183,9 +223,10 @@ def fitting(kind: str) -> list[str]:
     """Targets for an adapter of words or of pictures; answers go with either."""
     from engine.exports import EXPORTS
 
-    pictures = kind == "picture"
-    return [n for n, e in EXPORTS.items()
-            if "words" in e.traits or ("pictures" in e.traits) == pictures]  # fmt: skip
+    if kind == "picture":
+        return [n for n, e in EXPORTS.items()
+                if e.traits & {"pictures", "words"} and "language" not in e.traits]  # fmt: skip
+    return [n for n, e in EXPORTS.items() if "pictures" not in e.traits]
 
 
 def _packed(folder: Path, name: str) -> None:
@@ -196,11 +237,12 @@ def _packed(folder: Path, name: str) -> None:
     shutil.rmtree(folder)
 
 
-def shapes(model: Any) -> dict[str, tuple[int, int]]:
+def shapes(model: Any, names: Sequence[str] = ()) -> dict[str, tuple[int, int]]:
     """(outputs, inputs) of every layer an adapter may change."""
-    from engine.lora import targets
+    from engine.lora import LINEAR, targets
 
-    return {k: (v.out_features, v.in_features) for k, v in targets(model).items()}
+    found = targets(model, names or LINEAR)
+    return {k: (v.out_features, v.in_features) for k, v in found.items()}
 
 
 def _gguf(maker: Any) -> Path | None:

@@ -197,7 +197,9 @@ def _verb(p: argparse.ArgumentParser, verb: str, words: Words) -> None:
 def _tuning(p: argparse.ArgumentParser) -> None:
     p.set_defaults(preset="quick")
     p.add_argument("--name", help="what to call it")
-    p.add_argument("--objective", metavar="METHOD", help="default rpo; the Keep page lists them")
+    p.add_argument("--medium", choices=("picture", "text"),
+                   help="default: what you answered more about")  # fmt: skip
+    p.add_argument("--objective", metavar="METHOD", help="default: the first the Keep page lists")
     p.add_argument("--set", action="append", metavar="NAME=NUMBER", help="a setting of the method")
     p.add_argument("--steps", type=int)
     p.add_argument("--batch", type=int, help="groups a step")

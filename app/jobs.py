@@ -9,6 +9,7 @@ birth. Only this file turns what a worker staged into something the person has.
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ log = logging.getLogger("penchant")
 FOLLOW = 0.5
 TAIL = 65_536
 RECENT = 60.0
+SAMPLE = re.compile(r"\d{5}-\d\.png")
 OVER = ("done", "failed", "stopped")
 CAN = {
     "queued": ("discard",),
@@ -117,8 +119,9 @@ class Jobs:
     # verbs
 
     def add(
-        self, who: tuple[int, int], what: str, request: Mapping[str, Any], files: Mapping[str, str]
-    ) -> int:
+        self, who: tuple[int, int], what: str, request: Mapping[str, Any],
+        files: Mapping[str, str | bytes],
+    ) -> int:  # fmt: skip
         """Write the inputs, then the row, and start it when nothing else runs.
 
         `request` and `files` together are all a worker gets; "FOLDER" stands for the job's place.
@@ -129,8 +132,9 @@ class Jobs:
             number = self.rows.add_job(who[0], what, request, who[1])
             folder = self.place(number)
             folder.mkdir(parents=True, mode=0o700)
-            for name, text in files.items():
-                (folder / name).write_text(text)
+            for name, body in files.items():
+                (folder / name).parent.mkdir(exist_ok=True)
+                (folder / name).write_bytes(body.encode() if isinstance(body, str) else body)
             (folder / "job.json").write_text(json.dumps({"what": what, **request}))
         self._follow()
         self.step()
@@ -196,6 +200,14 @@ class Jobs:
         """Missing unless the job is this user's."""
         if self._row(job)["user_id"] != user:
             raise Missing(f"there is no job {job} here")
+
+    def sample(self, user: int, job: int, name: str) -> Path:
+        """A picture that a job of this user drew on its way."""
+        self.owned(user, job)
+        place = self.place(job) / "samples" / name
+        if not SAMPLE.fullmatch(name) or not place.exists():
+            raise Missing(f"job {job} has no sample {name[:40]!r}")
+        return place
 
     def place(self, job: int) -> Path:
         return self.folder / str(job)

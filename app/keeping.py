@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from app.blind import Blind
 from app.carrying import Carrying
+from app.keeping_pictures import ALIKE, PictureOrders
+from app.keeping_pictures import PRESETS as PICTURE_PRESETS
 from app.wire import Bad, Missing
 
 if TYPE_CHECKING:
     from app.studio import Studio
+    from engine.data import Kind
 
 ENOUGH = 8
+NOUN, ONE = {"text": "words", "picture": "pictures"}, {"text": "text", "picture": "picture"}
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {"label": "Quick", "steps": 24, "batch": 4, "micro": 4, "check_every": 12},
     "good": {"label": "Good", "steps": 60, "batch": 4, "micro": 4, "check_every": 15},
@@ -36,6 +40,7 @@ class Keeping:
         self.studio = studio
         self.folder = studio.store.folder / "adapters"
         self.blind, self.carrying = Blind(self), Carrying(self)
+        self.pictures = PictureOrders(studio)
 
     # jobs of a person
 
@@ -56,25 +61,45 @@ class Keeping:
 
     # before
 
-    def offer(self, user: int, profile: int) -> dict[str, Any]:
+    def offer(self, user: int, profile: int, medium: "Kind | None" = None) -> dict[str, Any]:
         """The three cards, what may be set, and whether there is enough to learn from."""
-        self.studio.profile(user, profile)
-        examples, answers = self.examples(profile)
+        counts = self.studio.profile(user, profile)["answers"]
+        medium = medium or ("picture" if counts["picture"] > counts["text"] else "text")
+        examples, answers = self._material(profile, medium)
         own = sum(e.source == "person" for e in examples)
         short = max(0, ENOUGH - answers)
-        why = "" if not short else f"Answer {short} more questions about words first."
+        why = "" if not short else f"Answer {short} more questions about {NOUN[medium]} first."
         if not short and not own:
-            why = "None of your answers prefers one text to another yet."
+            why = f"None of your answers prefers one {ONE[medium]} to another yet."
+        if medium == "picture" and not self.pictures.ready():
+            why = "No picture model ships with this copy."
         return {
+            "medium": medium,
             "ready": not why,
             "why": why,
             "answers": answers,
             "pairs": own,
-            "presets": [self._card(name, examples) for name in PRESETS],
-            "objectives": self._objectives(),
-            "settings": self._open(self.settings("quick")),
-            "command": f"python3 launch.py tune {profile} quick",
+            "presets": self._cards(medium, examples),
+            "objectives": self._objectives(medium, any(e.rationale for e in examples)),
+            "settings": self._open(self.settings("quick", medium=medium)),
+            "command": f"python3 launch.py tune {profile} quick --medium {medium}",
         }
+
+    def _cards(self, medium: "Kind", examples: list[Any]) -> list[dict[str, Any]]:
+        from engine.estimate import Room, speed
+
+        if medium == "text":
+            return [self._card(name, examples) for name in PRESETS]
+        if not self.pictures.ready():
+            return []
+        pace = self.studio.maker.part("speed", speed)
+        return self.pictures.cards(Room.now(self.studio.store.folder), pace)
+
+    def _material(self, profile: int, medium: "Kind") -> tuple[list[Any], int]:
+        if medium == "text":
+            return self.examples(profile)
+        answers = len(self.studio.store.comparisons(profile, "picture"))
+        return self.pictures.examples(profile), answers
 
     def examples(self, profile: int) -> tuple[list[Any], int]:
         """What there is to learn from, and how many answers it came from."""
@@ -93,19 +118,23 @@ class Keeping:
         rows = [int(i) for i in features.ids]
         pool = [studio.shelves.candidate(i) for i in rows]
         told = from_belief(pool, mean, std, BELIEF_PAIRS)
-        return from_answers(comparisons, shown) + told, len(comparisons)
+        why = studio.reasons.counting(profile)
+        return from_answers(comparisons, shown, why=why) + told, len(comparisons)
 
-    def settings(self, preset: str, given: Mapping[str, Any] | None = None) -> Any:
+    def settings(
+        self, preset: str, given: Mapping[str, Any] | None = None, medium: "Kind" = "text"
+    ) -> Any:
         """Settings of engine.training from a card and what the person changed."""
         from engine.training import Settings
 
-        if preset not in PRESETS:
-            raise Bad(f"there is no card {preset!r}; choose {', '.join(PRESETS)}")
+        cards, alike = (PRESETS, {}) if medium == "text" else (PICTURE_PRESETS, ALIKE)
+        if preset not in cards:
+            raise Bad(f"there is no card {preset!r}; choose {', '.join(cards)}")
         given = dict(given or {})
         unknown = set(given) - {*OPEN, "objective", "knobs"}
         if unknown:
             raise Bad(f"unknown settings: {', '.join(sorted(unknown))}; see {', '.join(OPEN)}")
-        base = {k: v for k, v in PRESETS[preset].items() if k != "label"}
+        base = {**alike, **{k: v for k, v in cards[preset].items() if k != "label"}}
         made = {**base, **{k: v for k, v in given.items() if v is not None}}
         if "steps" in given:
             made["check_every"] = max(1, int(made["steps"]) // 4)
@@ -136,21 +165,24 @@ class Keeping:
         return {**told, "minutes": round(found.minutes, 1), "fits": found.fits,
                 "memory_gb": round(found.memory / 1e9, 1), "why": found.why}  # fmt: skip
 
-    def _objectives(self) -> list[dict[str, Any]]:
+    def _objectives(self, medium: "Kind", reasons: bool) -> list[dict[str, Any]]:
         from engine.objectives import OBJECTIVES
 
         loaded = {name: entry.load() for name, entry in OBJECTIVES.items()}
-        return [self._objective(name, OBJECTIVES[name].label, OBJECTIVES[name].paper, made)
-                for name, made in loaded.items() if "text" in made.media]  # fmt: skip
+        told = ((OBJECTIVES[n].label, OBJECTIVES[n].paper, reasons) for n in loaded)
+        return [self._objective(name, made, *about)
+                for (name, made), about in zip(loaded.items(), told, strict=True)
+                if medium in made.media]  # fmt: skip
 
     @staticmethod
-    def _objective(name: str, label: str, paper: str, made: Any) -> dict[str, Any]:
+    def _objective(name: str, made: Any, label: str, paper: str, reasons: bool) -> dict[str, Any]:
         knobs = [
             {"name": f.name, "default": getattr(made.defaults, f.name), "help": f.metadata["help"],
              "low": f.metadata["range"][0], "high": f.metadata["range"][1]}
             for f in fields(made.settings) if "range" in f.metadata
         ]  # fmt: skip
-        why = "needs reasons, and no answer has one yet" if made.rationales else ""
+        missing = made.rationales and not reasons
+        why = "needs reasons, and no answer has one yet" if missing else ""
         return {"name": name, "label": label, "paper": paper, "knobs": knobs,
                 "usable": not why, "why": why}  # fmt: skip
 
@@ -164,30 +196,34 @@ class Keeping:
         """Write the order and start it; it goes on without this process. Bad: what is missing."""
         from engine.tuning import write_examples
 
-        offer = self.offer(user, profile)
+        offer = self.offer(user, profile, wanted.get("medium"))
         if not offer["ready"]:
             raise Bad(offer["why"])
-        preset = wanted.get("preset") or "quick"
-        settings = self.settings(preset, self._given(wanted, offer))
+        medium, preset = offer["medium"], wanted.get("preset") or "quick"
+        settings = self.settings(preset, self._given(wanted, offer), medium)
         card = next(c for c in offer["presets"] if c["name"] == preset)
         if not card["fits"]:
             raise Bad(f"{card['label']} does not fit: {card['why']}")
-        self.studio.maker.must_have_lm()
-        examples, answers = self.examples(profile)
-        request = self._request(profile, settings)
-        request["card"] |= {
+        files: dict[str, str | bytes]
+        if medium == "text":
+            self.studio.maker.must_have_lm()
+            request = self._request(profile, settings)
+            files = {"examples.json": write_examples([self.examples(profile)[0]])}
+        else:
+            request, files = self.pictures.order(profile, settings)
+        request["card"] = {
+            "profile": profile, "medium": medium, "accuracy": self._accuracy(profile, medium),
             "name": wanted.get("name") or f"{self.studio.store.profile(profile).name} {preset}",
-            "preset": preset, "answers": answers,
-            "seq": self.studio.minds.seat(profile, "text").mind.seq,
+            "preset": preset, "answers": offer["answers"],
+            "seq": self.studio.minds.seat(profile, medium).mind.seq,
         }  # fmt: skip
-        files = {"examples.json": write_examples([examples])}
-        jobs = self.studio.jobs
-        return jobs.shown(jobs.add((user, profile), "tune", request, files))
+        jobs, what = self.studio.jobs, {"text": "tune", "picture": "tune_pictures"}[medium]
+        return jobs.shown(jobs.add((user, profile), what, request, files))
 
     def _given(self, wanted: Mapping[str, Any], offer: Mapping[str, Any]) -> dict[str, Any]:
         """The person's changes, the method and its knobs checked against their tables."""
         given = dict(wanted.get("settings") or {})
-        name = wanted.get("objective") or "rpo"
+        name = wanted.get("objective") or offer["objectives"][0]["name"]
         found = next((o for o in offer["objectives"] if o["name"] == name), None)
         if found is None:
             raise Bad(f"there is no method {name!r}; choose one of the list")
@@ -212,13 +248,12 @@ class Keeping:
             "cache": str(cache / f"{studio.maker.lm_name()}.bin"),
             "slot": str(studio.maker.lock_file),
             "base": base_of(place),
-            "card": {"profile": profile, "medium": "text", "accuracy": self._accuracy(profile)},
         }
 
-    def _accuracy(self, profile: int) -> Any:
+    def _accuracy(self, profile: int, medium: "Kind") -> Any:
         from app import report
 
-        return report.accuracy(self.studio.minds.seat(profile, "text").mind)
+        return report.accuracy(self.studio.minds.seat(profile, medium).mind)
 
     # what came out
 
@@ -240,7 +275,8 @@ class Keeping:
         """Row first, then the folder; both at most once."""
         number = int(self.studio.store.work.add_adapter(
             profile,
-            {"job_id": job, "name": name or "My taste", "kind": "text", "base": made.base.name,
+            {"job_id": job, "name": name or "My taste", "base": made.base.name,
+             "kind": "picture" if made.card.get("medium") == "picture" else "text",
              "digest": made.digest(), "card": dict(made.card)},
         ))  # fmt: skip
         if not self.place(number).exists():
@@ -259,10 +295,10 @@ class Keeping:
             f"adapter {adapter}", lambda: Adapter.load(self.place(adapter))
         )
 
-    def chosen(self, profile: int) -> Any:
-        """The adapter Create uses for words, or None; one of other weights does not count."""
+    def chosen(self, profile: int, kind: "Kind" = "text") -> Any:
+        """The adapter Create uses, or None; one of other weights does not count."""
         rows = self.studio.store.work.adapters(profile)
-        row = next((r for r in rows if r["chosen"] and r["kind"] == "text"), None)
+        row = next((r for r in rows if r["chosen"] and r["kind"] == kind), None)
         return self.load(row["id"]) if row and self._fits(row) else None
 
     def listed(self, profile: int) -> list[dict[str, Any]]:
@@ -273,6 +309,8 @@ class Keeping:
         return {**{k: row[k] for k in keys}, "fits": self._fits(row)}
 
     def _fits(self, row: Mapping[str, Any]) -> bool:
+        if row["kind"] == "picture":
+            return self.pictures.ready() and bool(row["base"] == self.pictures.identity())
         known = self.studio.maker.lm_identity()
         return known is None or bool(row["base"] == known)
 

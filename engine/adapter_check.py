@@ -32,7 +32,7 @@ from engine.adapter_files import (
     sums,
 )
 
-__all__ = ["BadAdapter", "pack_adapter", "read_adapter"]
+__all__ = ["BadAdapter", "pack_adapter", "read_adapter", "shows_pictures"]
 
 HEADER, TENSORS, RANK, LARGEST = 1 << 20, 4096, 256, 1e3
 WIDTH = {"F32": 4, "F16": 2, "BF16": 2}
@@ -43,6 +43,8 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "task_type": (None, "CAUSAL_LM"), "inference_mode": (True, False),
     "megatron_core": (None, "megatron.core"), "qalora_group_size": (None, 16),
 }  # fmt: skip
+DAMAGED = (ValueError, LookupError, TypeError, ArithmeticError, RuntimeError, EOFError, OSError,
+           struct.error, zlib.error, zipfile.BadZipFile)  # fmt: skip
 EMPTY: tuple[Any, ...] = (None, False, [], {}, "", 0)
 CARD = {"answers": int, "steps": int, "objective": str, "verdict": str, "name": str,
         "preset": str, "medium": str}  # fmt: skip
@@ -70,10 +72,18 @@ def read_adapter(data: bytes | Path, base: Base, shapes: Mapping[str, tuple[int,
         return Adapter(base, _folded(weights, scale), card)
     except BadAdapter:
         raise
-    except (ValueError, LookupError, TypeError, ArithmeticError, RuntimeError, EOFError, OSError,
-            struct.error, zlib.error, zipfile.BadZipFile) as wrong:  # fmt: skip
+    except DAMAGED as wrong:
         text = f"this file is damaged or no adapter ({wrong}); copy or export it again"
         raise BadAdapter(text[:300]) from None
+
+
+def shows_pictures(data: bytes | Path) -> bool:
+    """Whether the layers are those of a picture model; what is wrong with it is said later."""
+    try:
+        header, _ = _header(read_files(data)[WEIGHTS])
+    except (BadAdapter, *DAMAGED):
+        return False
+    return any("transformer_blocks." in name for name in header)
 
 
 def pack_adapter(adapter: Adapter) -> bytes:

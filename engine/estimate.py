@@ -19,6 +19,9 @@ CHARACTERS = 4.2
 PROMPT = 32
 LIBRARIES, SPARE = 0.7e9, 0.3e9
 ROOM = 200e6
+# Pictures: tokens of a prompt, passes of a check for its figures and for its samples, the share of
+# a plain product's speed, and the seconds until the first step; all measured on two cores.
+WORDS, WATCHED, SAMPLED, DRAWN, LOADED = 12, 576, 384, 0.25, 15
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,55 @@ def cost(
     elif disk > room.disk:
         why = f"needs {disk / 1e6:.0f} MB on the disk, {room.disk / 1e6:.0f} MB are free"
     return Cost(minutes, memory, disk, not why, why)
+
+
+@dataclass(frozen=True)
+class PictureShape:
+    """What of a transformer that draws costs anything: `tokens` of one picture and its words."""
+
+    layers: int
+    width: int
+    tokens: int
+    weights: float
+
+    @classmethod
+    def of(cls, model: Path) -> "PictureShape":
+        """ValueError when the folder is no picture model we can count."""
+        try:
+            folder = model / "transformer"
+            found = json.loads((folder / "config.json").read_text())
+            width = int(found["num_attention_heads"]) * int(found["attention_head_dim"])
+            side = int(found["sample_size"]) // int(found["patch_size"])
+            size = sum(f.stat().st_size for f in folder.glob("*.safetensors"))
+            return cls(int(found["num_layers"]), width, side * side + WORDS, 2.0 * size)
+        except (OSError, KeyError, ValueError) as wrong:
+            raise ValueError(f"{model} has no picture model that can be counted: {wrong}") from None
+
+    @property
+    def forward(self) -> float:
+        """Multiply-adds of one picture through the transformer."""
+        w, t = self.width, self.tokens
+        return self.layers * (12 * w * w * (t + 1) + 2 * t * t * w)
+
+
+def picture_cost(
+    shape: PictureShape, plan: tuple[int, int, int], speed: float, room: "Room"
+) -> Cost:
+    """plan: (steps, pairs a step, checks). A step sees two pictures of a pair at two draws each,
+    forward and backward, and the reference once; a check measures and draws what it shows.
+    """
+    steps, batch, checks = plan
+    seen = steps * batch * 4
+    rows = seen * 3.3 + WATCHED + checks * (WATCHED + SAMPLED) + SAMPLED
+    minutes = rows * shape.forward / (speed * DRAWN) / 60 + LOADED / 60
+    memory = (
+        LIBRARIES
+        + shape.weights * 2
+        + 16 * batch * shape.layers * shape.tokens * (24 * shape.width) * 4.0
+    )
+    fits = memory + SPARE <= room.memory
+    why = f"needs {memory / 1e9:.1f} GB of memory, {room.memory / 1e9:.1f} GB are free"
+    return Cost(minutes, memory, ROOM, fits, "" if fits else why)
 
 
 @dataclass(frozen=True)

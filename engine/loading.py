@@ -7,6 +7,7 @@ tensor"). Whoever makes a model holds this lock meanwhile.
 
 import hashlib
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 LOADING = threading.RLock()
@@ -14,11 +15,16 @@ SAMPLED = 256
 
 
 def fingerprint(model: Any) -> str:
-    """8 hex digits of evenly spaced numbers out of every tensor, the same in 16 and 32 bits."""
+    """8 hex digits of a model's weights, the same in 16 and 32 bits."""
+    return digest(model.state_dict())
+
+
+def digest(tensors: Mapping[str, Any]) -> str:
+    """The same of tensors by name: evenly spaced numbers out of every one."""
     import torch
 
     made = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
+    for name, tensor in sorted(tensors.items()):
         flat = tensor.detach().reshape(-1)
         some = flat[:: max(1, flat.numel() // SAMPLED)].to(torch.bfloat16).float().cpu()
         made.update(f"{name}{tuple(tensor.shape)}".encode() + some.numpy().tobytes())

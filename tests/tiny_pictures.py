@@ -67,7 +67,7 @@ def _vae(channels: int = 4, blocks: int = 2, **more: Any) -> Any:
     ).eval()  # fmt: skip
 
 
-def _unet(**more: Any) -> Any:
+def tiny_unet(**more: Any) -> Any:
     settings = {
         "sample_size": 8, "block_out_channels": (16, 32), "layers_per_block": 1,
         "cross_attention_dim": 32, "attention_head_dim": 4, "norm_num_groups": 8,
@@ -79,14 +79,14 @@ def _unet(**more: Any) -> Any:
 
 def _sd15() -> Any:
     return df.StableDiffusionPipeline(
-        unet=_unet(), vae=_vae(), text_encoder=_clip(), tokenizer=_tokenizer(),
+        unet=tiny_unet(), vae=_vae(), text_encoder=_clip(), tokenizer=_tokenizer(),
         scheduler=df.DDIMScheduler(steps_offset=1, clip_sample=False), safety_checker=None,
         feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
 
 
 def _sdxl() -> Any:
-    unet = _unet(cross_attention_dim=64, addition_embed_type="text_time",
+    unet = tiny_unet(cross_attention_dim=64, addition_embed_type="text_time",
                  addition_time_embed_dim=8, projection_class_embeddings_input_dim=80)  # fmt: skip
     return df.StableDiffusionXLPipeline(
         unet=unet, vae=_vae(), text_encoder=_clip(), text_encoder_2=_clip(True),

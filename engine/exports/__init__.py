@@ -3,7 +3,7 @@
 from engine.registry import Entry, Registry
 
 # Traits: "pictures" is for adapters of picture models, "words" takes answers of any kind; without
-# either a target is for language models.
+# either a target is for language models, as is what says "language".
 PICTURES, WORDS = frozenset({"pictures"}), frozenset({"words"})
 
 EXPORTS = Registry(
@@ -57,7 +57,7 @@ EXPORTS = Registry(
             "engine.exports.system_prompt:SYSTEM_PROMPT",
             "System prompt with examples",
             "FSPO, arXiv 2502.19312",
-            WORDS,
+            WORDS | {"language"},
         ),
     },
 )

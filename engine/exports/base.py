@@ -163,6 +163,7 @@ class Export:
     `usage` is a sentence or two for the card; `how` fills in {name}, {slug}, {strength}, {full}
     and {share}, which is what scale 1 is of the slider.
     `tolerance` is the largest difference as a share of the effect. `words`: the files hold texts.
+    `unfit(model)` says why the tools of this target cannot run a base model, or nothing.
     """
 
     write: Callable[[Material, Path], None]
@@ -174,6 +175,7 @@ class Export:
     library: str = ""
     tolerance: float = 0.02
     words: bool = False
+    unfit: Callable[[Path], str] = lambda model: ""
 
     def how(self, what: Material) -> str:
         """How the files are used, with this material's names and numbers."""

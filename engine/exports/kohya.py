@@ -119,6 +119,13 @@ def sidecar(what: Material, kind: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def unfit(model: Path) -> str:
+    """ComfyUI knows the shapes of the published families; ours is none of them."""
+    if keymaps.comfy(picture.settings(model)):
+        return ""
+    return "ComfyUI, A1111 and Forge cannot run this picture model; diffusers can."
+
+
 def reload(folder: Path, probe: Probe) -> Loaded:
     """Every name has its place in ComfyUI and A1111, and a pipeline draws with the file."""
     (file,) = folder.glob("*.safetensors")
@@ -136,5 +143,5 @@ KOHYA = Export(
     write, reload, picture.with_adapter, "ComfyUI, A1111, Forge", frozenset({"adapter"}),
     "Put {slug}.safetensors into `models/loras` (ComfyUI) or, with {slug}.json, into `models/Lora` "
     "(A1111, Forge) and write `<lora:{slug}:{strength}>`.",
-    library="diffusers",
+    library="diffusers", unfit=unfit,
 )  # fmt: skip

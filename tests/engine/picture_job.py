@@ -16,11 +16,16 @@ COLOURS = {"red": (220, 30, 30), "blue": (30, 40, 220), "green": (20, 160, 60),
 STEPS = 24
 
 
-def save_tiny(folder: Path) -> Path:
-    """The tiny SD3 pipeline as a folder that the worker loads."""
-    from tests.tiny_pictures import tiny_pictures
+def save_tiny(folder: Path, kind: str = "sd3") -> Path:
+    """A tiny pipeline as a folder that the worker loads; Stable Diffusion with its three blocks a
+    level, as A1111 counts them.
+    """
+    from tests.tiny_pictures import tiny_pictures, tiny_unet
 
-    tiny_pictures("sd3").save_pretrained(folder)
+    made = tiny_pictures(kind)
+    if kind == "sd15":
+        made.register_modules(unet=tiny_unet(layers_per_block=2))
+    made.save_pretrained(folder)
     return folder
 
 

@@ -57,6 +57,21 @@ def test_a_job_ends_in_a_picture_adapter_with_samples_base_first(folder: Path) -
     assert wins[made.card["steps"]] == max(wins[4], wins[8]), "the step that is liked most is kept"
 
 
+def test_what_a_stable_diffusion_learnt_leaves_for_diffusers_and_comfyui(tmp_path: Path) -> None:
+    from engine.exports import EXPORTS
+    from engine.exports.base import Material, make
+
+    model = save_tiny(tmp_path / "model", "sd15")
+    folder = order(tmp_path / "1", model, tmp_path / "cache.bin", 4, check_every=4, rate=1e-2)
+    assert work(folder) == "done", (folder / "end.json").read_text()
+    what = Material("mine", model, Adapter.load(folder / "out" / "person-0"))
+    for name, tick in (("diffusers", "loaded there"), ("kohya", "keys checked")):
+        export = EXPORTS[name].load()
+        assert not export.unfit(model)
+        proof = make(export, what, tmp_path / name, fresh=False)
+        assert proof.tick == tick and proof.matched == proof.total > 0 and proof.differs_from_base
+
+
 def test_at_a_rate_of_nothing_the_samples_are_the_base_models(tmp_path: Path, model: Path) -> None:
     folder = order(tmp_path / "1", model, tmp_path / "cache.bin", 2, check_every=2, rate=1e-30)
     assert work(folder) == "done"

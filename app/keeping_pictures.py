@@ -1,0 +1,179 @@
+"""Keep for pictures: what there is to learn from, what it costs, and the order of its job.
+
+The model is the one that ships. Its job gets all it needs as files: pairs, the pictures by content
+hash and the belief that will judge its samples.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from app.minds import METHOD
+from app.shelves import ENCODER, SPACE
+
+if TYPE_CHECKING:
+    from app.studio import Studio
+    from engine.objectives.base import Example
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "quick": {"label": "Quick", "steps": 80, "check_every": 20},
+    "good": {"label": "Good", "steps": 160, "check_every": 40},
+    "best": {"label": "Best", "steps": 320, "check_every": 40},
+}
+ALIKE: dict[str, Any] = {"objective": "diffusion_dpo", "batch": 4, "micro": 4, "rate": 2e-3}
+# What simulated people gained in bench tuned; only "quick" was measured.
+GAIN = {"quick": "", "good": "Gain not measured yet.", "best": "Gain not measured yet."}
+# Pairs at most; a third of them the person's own, the rest what the belief adds to those.
+PAIRS, BELIEF_PAIRS = 96, 3
+TRIED = ("a cat", "a dog", "a frog", "an octopus", "a mushroom", "an apple", "a strawberry",
+         "a car", "a sailboat", "an umbrella", "a snowman", "a balloon")  # fmt: skip
+
+
+class PictureOrders:
+    """Orders of picture jobs. `left_out`: things that no pair may show, for those who measure."""
+
+    def __init__(self, studio: "Studio") -> None:
+        self.studio = studio
+        self.left_out: frozenset[str] = frozenset()
+
+    def model(self) -> Path:
+        """The folder of the picture model."""
+        from engine.starter.drawer.known import MODEL
+
+        return MODEL
+
+    def ready(self) -> bool:
+        from engine.starter.drawer.known import ships
+
+        return ships(self.model())
+
+    def identity(self) -> str:
+        """What an adapter of this model names as its base, without loading the model."""
+        file = self.model() / "transformer" / "diffusion_pytorch_model.safetensors"
+        return _identity(file, file.stat().st_mtime_ns)
+
+    def base(self) -> dict[str, str]:
+        index = json.loads((self.model() / "model_index.json").read_text())
+        return {"name": "", "upstream": "penchant-starter-pictures", "licence": "",
+                "architecture": str(index["transformer"][1]),
+                "note": "the small picture model that ships with Penchant"}  # fmt: skip
+
+    # what there is to learn from
+
+    def examples(self, profile: int, captions: bool = False, seed: int = 0) -> "list[Example]":
+        """Pairs of pictures: the person's own first choice, then what the belief adds.
+
+        `captions`: also own pairs that show two different things, each under its own name.
+        """
+        from engine.examples import from_answers, from_belief
+
+        comparisons = self.studio.store.comparisons(profile, "picture")
+        if not comparisons:
+            return []
+        candidate = self.studio.shelves.candidate
+        shown = {i: candidate(i) for c in comparisons for i in c.question.items}
+        every = from_answers(comparisons, shown, "picture")
+        drawable = {c.hash for c in shown.values() if self._drawable(c)}
+        own = [e for e in every if drawable.issuperset(e.texts) and (captions or not e.prompts)]
+        told = self._told(profile, from_belief)
+        made = np.random.default_rng([seed, profile])
+        own = [own[i] for i in made.permutation(len(own))[: PAIRS // 3]]
+        return own + [told[i] for i in made.permutation(len(told))[: PAIRS - len(own)]]
+
+    def _told(self, profile: int, from_belief: Any) -> "list[Example]":
+        mind = self.studio.minds.seat(profile, "picture").mind
+        with mind.lock:
+            belief, features = mind.belief, mind.shelf.features
+        pool = [self.studio.shelves.candidate(int(i)) for i in features.ids]
+        rows = [k for k, c in enumerate(pool) if self._drawable(c)]
+        mean, std = belief.believe(features.matrix[rows])
+        found: list[Example] = from_belief([pool[k] for k in rows], mean, std, BELIEF_PAIRS)
+        return found
+
+    def _drawable(self, candidate: Any) -> bool:
+        """Whether the model was taught what this shows, or drew it itself."""
+        if candidate.prompt in self.left_out:
+            return False
+        made = candidate.attributes.get("made") == "generated"
+        return made or candidate.prompt in _taught(self.model())
+
+    # the order
+
+    def cards(self, room: Any, speed: float) -> list[dict[str, Any]]:
+        """The cards with their cost here."""
+        return [self._card(name, room, speed) for name in PRESETS]
+
+    def _card(self, name: str, room: Any, speed: float) -> dict[str, Any]:
+        from engine.estimate import PictureShape, picture_cost
+
+        plan = PRESETS[name]
+        steps = (plan["steps"], ALIKE["batch"], plan["steps"] // plan["check_every"])
+        found = picture_cost(PictureShape.of(self.model()), steps, speed, room)
+        return {"name": name, "label": plan["label"], "gain": GAIN[name], "fits": found.fits,
+                "minutes": round(found.minutes, 1), "why": found.why,
+                "memory_gb": round(found.memory / 1e9, 1)}  # fmt: skip
+
+    def order(self, profile: int, settings: Any) -> tuple[dict[str, Any], dict[str, str | bytes]]:
+        """What a job gets: its request, without the card, and its files."""
+        from engine.objectives import OBJECTIVES
+
+        captions = OBJECTIVES[settings.objective].load().captions
+        examples = self.examples(profile, captions, settings.seed)
+        return self.request(settings), self.files(profile, examples)
+
+    def request(self, settings: Any) -> dict[str, Any]:
+        cache, name = self.studio.store.folder / "cache", self.identity()
+        return {
+            "model": str(self.model().resolve()), "cpu": self.studio.maker.cpu,
+            "settings": asdict(settings), "prompts": list(TRIED), "base": self.base(),
+            "cache": str(cache / "reference" / f"{name}.bin"),
+            "latents": str(cache / "latents" / name), "slot": str(self.studio.maker.lock_file),
+            "judge": {"method": METHOD, "space": SPACE["picture"], "encoder": ENCODER["picture"]},
+        }  # fmt: skip
+
+    def files(self, profile: int, examples: "Sequence[Example]") -> dict[str, str | bytes]:
+        """Pairs, belief and pictures as the worker reads them."""
+        from safetensors.numpy import save
+
+        from engine.tuning import write_examples
+
+        mind = self.studio.minds.seat(profile, "picture").mind
+        with mind.lock:
+            state = mind.belief.state()
+        found: dict[str, str | bytes] = {
+            "examples.json": write_examples([list(examples)]),
+            "belief.safetensors": save({k: np.ascontiguousarray(v) for k, v in state.items()}),
+        }
+        wanted = {name for e in examples for name in e.texts}
+        for candidate in self._by_hash(profile, wanted).values():
+            found[f"pictures/{candidate.hash}"] = self.studio.shelves.media(candidate)[0]
+        return found
+
+    def _by_hash(self, profile: int, wanted: set[str]) -> Mapping[str, Any]:
+        mind = self.studio.minds.seat(profile, "picture").mind
+        ids = {int(i) for i in mind.shelf.features.ids}
+        ids |= {i for c in self.studio.store.comparisons(profile, "picture")
+                for i in c.question.items}  # fmt: skip
+        every = (self.studio.shelves.candidate(i) for i in ids)
+        return {c.hash: c for c in every if c.hash in wanted}
+
+
+@lru_cache(maxsize=4)
+def _taught(model: Path) -> frozenset[str]:
+    from engine.starter.drawer.known import lesson
+
+    return frozenset(lesson(model).concepts)
+
+
+@lru_cache(maxsize=4)
+def _identity(file: Path, _changed: int) -> str:
+    from safetensors.torch import load_file
+
+    from engine.loading import digest
+
+    return f"starter-pictures-{digest(load_file(file))}"
