@@ -13,6 +13,7 @@ green, which no teacher did (heldout_axis). `slips_4`: one answer of ten is a sl
 import io
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -263,8 +264,8 @@ def _population(sketch: Sketch, table: Table, crowd: Any, plain: Any) -> dict[st
     lot = Lot.of(sketch.backbone.face.pipe.vae, StarterPicture().encode, 1)
     teachers = Crowd.of(lot, 200, prior("picture"), 9)
     same = torch.full((200, 64), 0.25)
-    alike = Crowd(teachers.liking, same, teachers.weights, teachers.styles)
-    lesson = Lesson(sketch.backbone, lot, alike, Plan(steps=POPULATION))
+    alike = replace(teachers, vectors=same)
+    lesson = Lesson(sketch.backbone, lot, alike, Plan(steps=POPULATION, lean=0.0))
     list(lesson.run())
     vectors = [same[0].numpy()] * len(THINGS)
     seen = table.seen(sketch.draw(sketch.told, sketch.seeds(), vectors, lesson.adapter))

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from engine.data import Array
 from engine.preference import ppd
 from engine.starter.drawer import data
+from engine.starter.drawer.conditions import WORDS, Told, vector
+from engine.starter.drawer.known import lesson
+from engine.steering.leaning import from_scores, leaning
 
 SPACE = "starter:picture"
 APART = ("greenness", "green parts", "yellow-green parts")
@@ -62,12 +65,17 @@ def varied(picture: Any, k: int, rng: Any) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class Crowd:
-    """Simulated people: what each likes of a lot, liking (p, n), and their vectors (p, d)."""
+    """Simulated people: what each likes of a lot, liking (p, n), and their vectors (p, d).
+
+    `leans` (p, c): what leaning (engine/steering/leaning.py) would tell the model beside the words
+    for that vector; the adapter learns to do as much from the vector alone.
+    """
 
     liking: Array
     vectors: torch.Tensor
     weights: Array
     styles: Array
+    leans: torch.Tensor
 
     @classmethod
     def of(cls, lot: Lot, count: int, prior: Any, seed: int) -> "Crowd":
@@ -84,12 +92,28 @@ class Crowd:
         liking = weights @ lot.features.T + styles[:, lot.style]
         liking = (liking - liking.mean(1, keepdims=True)) / liking.std(1, keepdims=True)
         vectors = np.stack([shown(lot, each, prior, rng) for each in liking])
-        return cls(liking, torch.from_numpy(vectors), weights, styles)
+        return cls(liking, torch.from_numpy(vectors), weights, styles, leans(vectors, prior))
 
     def utility(self, person: int, features: Array) -> Array:
         """(n,) liking of new drawings by their features; styles cannot be read off and are left."""
         found: Array = features @ self.weights[person]
         return found
+
+
+def leans(vectors: Array, prior: Any) -> torch.Tensor:
+    """(p, c) conditions that lean to each vector (p, d); the properties in APART stay untold."""
+    from engine.starter.pool import pictures
+
+    pool, taught = pictures(), lesson()
+    told = tuple(t for t in data.TOLD if t not in APART)
+    names, order = [s.name for s in pool.stat_names], [data.TOLD.index(t) for t in told]
+    stats = pool.stats[:, [names.index(t) for t in told]]
+    facts = (stats - taught.mean[order]) / taught.std[order]
+    styles, scores = [r["style"] for r in pool.records], vectors * np.sqrt(prior.var)
+    found = [from_scores(pool.features @ row, styles, facts, (data.STYLES, told))
+             for row in scores]  # fmt: skip
+    told_all = [leaning(Told(), lean, 1.0) for lean in found]
+    return vector(told_all, torch.zeros(len(told_all), WORDS))[:, WORDS:]
 
 
 def caring(dim: int) -> NDArray[np.int64]:

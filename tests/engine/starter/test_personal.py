@@ -1,5 +1,6 @@
 """The personal adapter's teachers and a lesson on a tiny model: it learns people, not everybody."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,9 @@ from engine.backbones.diffusion import Diffusion
 from engine.encoders.picture_stats import NAMES
 from engine.preference.base import Prior
 from engine.starter.drawer import pipeline, shape
-from engine.starter.drawer.conditions import TOKENS, WORDS, Words
-from engine.starter.drawer.crowd import APART, SPACE, Crowd, Lot, caring
-from engine.starter.drawer.data import STYLES
+from engine.starter.drawer.conditions import TOKENS, WIDTH, WORDS, Words
+from engine.starter.drawer.crowd import APART, SPACE, Crowd, Lot, caring, leans
+from engine.starter.drawer.data import FACTS, STYLES
 from engine.starter.drawer.face import Drawer
 from engine.starter.drawer.personal import Lesson, Plan, Watch, adapter, ships
 
@@ -64,8 +65,10 @@ def test_a_lesson_learns_each_person_and_leaves_nobody_alone(backbone: Diffusion
     vectors = torch.zeros(2, 64)
     vectors[0, 0], vectors[1, 0] = 2.0, -2.0
     weights = np.zeros((2, 64), np.float32)
-    crowd = Crowd(np.stack([bright, -bright]), vectors, weights, np.zeros((2, 10), np.float32))
-    lesson = Lesson(backbone, here, crowd, Plan(steps=60, rate=1e-2, beta=5.0, floor=1.0, pairs=4))
+    crowd = Crowd(np.stack([bright, -bright]), vectors, weights, np.zeros((2, 10), np.float32),
+                  torch.zeros(2, WIDTH - WORDS))  # fmt: skip
+    plan = Plan(steps=60, rate=1e-2, beta=5.0, floor=1.0, lean=0.0, pairs=4)
+    lesson = Lesson(backbone, here, crowd, plan)
     told = [p.metrics for p in lesson.run()]
     assert told[-1]["share"] == 1.0
     pairs = np.array([[np.flatnonzero(bright > 0)[k], np.flatnonzero(bright < 0)[k]]
@@ -73,13 +76,34 @@ def test_a_lesson_learns_each_person_and_leaves_nobody_alone(backbone: Diffusion
     things, gains = torch.zeros(8, dtype=torch.long), []
     with torch.no_grad():
         for person in (0, 1):
-            a, b = lesson.errors(pairs, torch.full((8,), person), things)
+            a, b, _ = lesson.errors(pairs, torch.full((8,), person), things)
             gains.append(float((b - a)[:, 0].mean() - (b - a)[:, 1].mean()))
     assert gains[0] > 0.01 and gains[1] < -0.01, "bright for the one, dark for the other"
     lesson.crowd.vectors.zero_()
     with torch.no_grad():
-        a, b = lesson.errors(pairs, torch.zeros(8, dtype=torch.long), things)
+        a, b, _ = lesson.errors(pairs, torch.zeros(8, dtype=torch.long), things)
     assert torch.equal(a, b), "the zero vector is the base"
+
+
+def test_it_learns_what_leaning_would_do(backbone: Diffusion) -> None:
+    here = lot()
+    made = Crowd.of(here, 2, PRIOR, 4)
+    crowd = replace(made, vectors=torch.eye(64)[:2] * 2.0, leans=3 * torch.randn(
+        2, WIDTH - WORDS, generator=torch.Generator().manual_seed(0)))  # fmt: skip
+    lesson = Lesson(backbone, here, crowd, Plan(steps=80, rate=1e-2, beta=1.0, floor=0.0, pairs=4))
+    gaps = [lesson.step()["gap"] for _ in range(80)]
+    assert np.mean(gaps[-10:]) < 0.7 * np.mean(gaps[:10])
+
+
+def test_a_lean_is_read_from_the_vector_and_says_nothing_of_what_is_apart() -> None:
+    vectors = np.zeros((3, 64), np.float32)
+    vectors[1, 0], vectors[2] = 2.0, 0.3
+    found = leans(vectors, PRIOR).numpy()
+    assert not found[0].any() and found[1].any()
+    place = len(STYLES) + FACTS.index("greenness")
+    assert not found[:, [place, place + len(FACTS)]].any()
+    bright = len(STYLES) + FACTS.index("brightness")
+    assert found[1, bright] > 0 and found[1, bright + len(FACTS)] == 1.0
 
 
 def test_a_first_look_at_a_fresh_adapter_wins_nothing(backbone: Diffusion) -> None:
