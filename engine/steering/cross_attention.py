@@ -1,12 +1,12 @@
 """PPD: a denoiser attends to a person's vector beside the words (Dang et al. 2025, CVPR).
 
-Z' = softmax(Q K^T / sqrt d) V + softmax(Q K'^T / sqrt d) V', K' = t W'_k, V' = t W'_v, where t
-are a few tokens read linearly from the person's vector u and Q is the query of the text attention
-that stands there already: cross-attention in UNets, joint attention in SD3 and Flux. Only the
-reading, W'_k and W'_v are learnt. W'_v starts at zero and nothing has a bias, so that a fresh
-adapter, the zero vector and strength 0 are the base model. The paper reads u by a vision-language
-model; here it is any vector of the adapter's space (engine/preference/ppd.py). Hooks come off with
-the block.
+Z' = softmax(Q K^T / sqrt d) V + softmax(Q K'^T / sqrt d) V', K' = t W'_k, V' = t W'_v, where Q is
+the query of the text attention that stands there already (cross-attention in UNets, joint attention
+in SD3 and Flux) and t = max(0, u W_1) W_2 are a few tokens read from the person's vector u: twice u
+is twice the tokens. Only W_1, W_2, W'_k and W'_v are learnt. W'_v starts at zero and nothing has a
+bias, so that a fresh adapter, the zero vector and strength 0 are the base model. The paper reads u
+by a vision-language model; here it is any vector of the adapter's space (engine/preference/ppd.py).
+Hooks come off with the block.
 """
 
 import json
@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from engine.data import WrongSpace
 
 FORMAT = "penchant-ppd-1"
-TOKENS, WIDTH = 4, 64
+TOKENS, WIDTH, HIDDEN = 4, 64, 256
 Index = Callable[[], Tensor] | Tensor | None
 
 
@@ -42,9 +42,9 @@ def attentions(module: torch.nn.Module) -> dict[str, Any]:
 
 @dataclass
 class Personal:
-    """The learnt part, for one base model. `weights`: "read" (d, tokens * width), and for each
-    attention "PATH.k" and "PATH.v" (width, inner). `space` is where vectors must come from, `base`
-    the name of the model's weights, `card` what is told of it.
+    """The learnt part, for one base model. `weights`: "read" (d, hidden), "tell" (hidden, tokens *
+    width), and for each attention "PATH.k" and "PATH.v" (width, inner). `space` is where vectors
+    must come from, `base` the name of the model's weights, `card` what is told of it.
     """
 
     space: str
@@ -57,7 +57,9 @@ class Personal:
     def fresh(cls, backbone: Any, space: str, dim: int, seed: int = 0) -> "Personal":
         """An adapter that changes nothing yet."""
         made = torch.Generator().manual_seed(seed)
-        weights = {"read": torch.randn(dim, TOKENS * WIDTH, generator=made) / dim**0.5}
+        weights = {"read": torch.randn(dim, HIDDEN, generator=made) / dim**0.5,
+                   "tell": torch.randn(HIDDEN, TOKENS * WIDTH, generator=made)
+                   * (2 / HIDDEN) ** 0.5}  # fmt: skip
         for path, layer in attentions(backbone.trainable()).items():
             inner = layer.to_q.out_features
             weights[f"{path}.k"] = torch.randn(WIDTH, inner, generator=made) / WIDTH**0.5
@@ -70,7 +72,8 @@ class Personal:
 
     def tokens_of(self, people: Tensor) -> Tensor:
         """(P, tokens, width) of vectors (P, d)."""
-        return (people @ self.weights["read"]).view(len(people), self.tokens, -1)
+        found = (people @ self.weights["read"]).relu() @ self.weights["tell"]
+        return found.view(len(people), self.tokens, -1)
 
     @contextmanager
     def on(self, module: Any, people: Tensor, rows: Index = None) -> Iterator[None]:
@@ -117,14 +120,16 @@ class Personal:
 
     def check(self, name: str) -> None:
         """ValueError unless every number is finite and every shape fits the others."""
-        read = self.weights.get("read")
-        if read is None or read.ndim != 2 or self.tokens < 1 or read.shape[1] % self.tokens:
+        read, tell = self.weights.get("read"), self.weights.get("tell")
+        if read is None or tell is None or read.ndim != 2 or tell.shape[:1] != read.shape[1:] or (
+            tell.ndim != 2 or self.tokens < 1 or tell.shape[1] % self.tokens
+        ):  # fmt: skip
             raise ValueError(f"{name} has no reading of the person's vector that fits")
-        wide = read.shape[1] // self.tokens
+        wide = tell.shape[1] // self.tokens
         for key, value in self.weights.items():
             if not torch.isfinite(value).all():
                 raise ValueError(f"{name} holds numbers that are not finite, in {key}")
-            if key != "read" and (value.ndim != 2 or value.shape[0] != wide):
+            if key.endswith((".k", ".v")) and (value.ndim != 2 or value.shape[0] != wide):
                 raise ValueError(f"{key} of {name} has shape {tuple(value.shape)}, not ({wide}, n)")
 
     def fits(self, backbone: Any) -> None:

@@ -85,7 +85,8 @@ def test_what_is_added_is_attention_to_the_tokens(backbone: Diffusion) -> None:
     people = torch.from_numpy(ONE)[None]
     query = torch.randn(1, 5, layer.to_q.out_features, generator=torch.Generator().manual_seed(2))
     found = _Heads(layer, k, v, _Told(adapter, people, None)).personal(query)
-    tokens = (people @ adapter.weights["read"]).view(adapter.tokens, -1)
+    read = torch.clamp(people @ adapter.weights["read"], min=0)
+    tokens = (read @ adapter.weights["tell"]).view(adapter.tokens, -1)
     wide, parts = query.shape[-1] // layer.heads, []
     for h in range(layer.heads):
         cut = slice(h * wide, (h + 1) * wide)
@@ -126,7 +127,7 @@ def test_a_file_round_trip_and_bad_files(tmp_path: Path) -> None:
     adapter.save(path)
     with pytest.raises(ValueError, match="not finite"):
         Personal.load(path)
-    adapter.weights["read"] = torch.zeros(4, 7)
+    adapter.weights["tell"] = torch.zeros(256, 7)
     adapter.save(path)
     with pytest.raises(ValueError, match="fits"):
         Personal.load(path)
