@@ -29,6 +29,12 @@ EXPORTS = Registry(
             "kohya sd-scripts, ModelSpec 1.0.1",
             PICTURES,
         ),
+        "ppd": Entry(
+            "engine.exports.ppd:PPD",
+            "Personal vector (PPD)",
+            "8, this studio's own format",
+            PICTURES,
+        ),
         "trl_preference": Entry(
             "engine.exports.trl_preference:TRL_PREFERENCE",
             "TRL preference pairs",

@@ -20,6 +20,7 @@ from engine.adapter import Adapter, Base
 
 if TYPE_CHECKING:
     from engine.steering.activation import Direction
+    from engine.steering.cross_attention import Personal
 
 Tick = Literal["loaded there", "keys checked", "not checked"]
 Privacy = Literal["vector only", "pseudonymous", "full"]
@@ -56,6 +57,7 @@ class Facts:
 class Material:
     """All that an export may draw on. `model` is the folder of the base model.
 
+    `personal` (engine/steering/cross_attention.py) draws for `vector`, a person's (d,) in its space.
     `answers` are rows as `told` of profiles/exports.py gives them. `prompt` is the system text
     (shots and description). `gguf` is the base model as llama.cpp reads it, where there is one.
     """
@@ -64,6 +66,8 @@ class Material:
     model: Path
     adapter: Adapter | None = None
     direction: "Direction | None" = None
+    personal: "Personal | None" = None
+    vector: tuple[float, ...] = ()
     source: Base | None = None
     answers: Sequence[Mapping[str, Any]] = ()
     prompt: str = ""
