@@ -262,8 +262,9 @@ class Jobs:
         error = end["words"] if end["state"] == "failed" else ""
         self.rows.change_job(row["id"], end["state"], progress, error)
         if end["state"] in ("done", "stopped"):
-            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-            shutil.rmtree(folder / "out", ignore_errors=True)
+            # A person's own pictures do not stay behind where nobody would look for them.
+            for name in ("checkpoints", "out", "pictures"):
+                shutil.rmtree(folder / name, ignore_errors=True)
 
     def _follow(self) -> None:
         with self._lock:

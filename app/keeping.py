@@ -69,7 +69,8 @@ class Keeping:
         own = sum(e.source == "person" for e in examples)
         short = max(0, ENOUGH - answers)
         why = "" if not short else f"Answer {short} more questions about {NOUN[medium]} first."
-        if not short and not own:
+        # Of pictures the belief may know enough where no answer showed two of one drawable thing.
+        if not short and not (own if medium == "text" else examples):
             why = f"None of your answers prefers one {ONE[medium]} to another yet."
         if medium == "picture" and not self.pictures.ready():
             why = "No picture model ships with this copy."

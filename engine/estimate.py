@@ -21,7 +21,7 @@ LIBRARIES, SPARE = 0.7e9, 0.3e9
 ROOM = 200e6
 # Pictures: tokens of a prompt, passes of a check for its figures and for its samples, the share of
 # a plain product's speed, and the seconds until the first step; all measured on two cores.
-WORDS, WATCHED, SAMPLED, DRAWN, LOADED = 12, 576, 384, 0.25, 15
+WORDS, WATCHED, SAMPLED, DRAWN, LOADED = 12, 576, 384, 0.9, 15
 
 
 @dataclass(frozen=True)

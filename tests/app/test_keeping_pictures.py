@@ -67,7 +67,7 @@ def test_the_answers_say_whether_it_is_pictures_or_words(tuned: dict[str, Any]) 
     names = [o["name"] for o in offer["objectives"]]
     assert names[0] == "diffusion_dpo" and {"mapo", "ncp", "dcpo"} <= set(names)
     assert "rpo" not in names and "--medium picture" in offer["command"]
-    assert all(0 < card["minutes"] < 60 for card in offer["presets"])
+    assert all(card["minutes"] > 0 for card in offer["presets"])
     assert [c["minutes"] for c in offer["presets"]] == sorted(
         c["minutes"] for c in offer["presets"]
     )
@@ -104,6 +104,7 @@ def test_answers_become_a_picture_adapter_beside_those_for_words(tuned: dict[str
 def test_the_job_shows_what_it_drew(tuned: dict[str, Any]) -> None:
     studio, job = tuned["studio"], tuned["job"]
     assert [s["step"] for s in job["samples"]] == [0, 1, 2]
+    assert not (studio.jobs.place(job["id"]) / "pictures").exists(), "no copies stay behind"
     name = job["samples"][0]["pictures"][0]
     assert Image.open(studio.jobs.sample(tuned["user"], job["id"], name)).size == (96, 96)
     for wrong in ("00000-9.png", "../job.json", "..%2Fjob.json"):
