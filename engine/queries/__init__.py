@@ -14,5 +14,8 @@ QUERIES = Registry(
         "thompson": Entry(
             "engine.queries.thompson:pick", "Guesses at your favourite", "Thompson 1933", JOINT
         ),
+        "novelty": Entry(
+            "engine.queries.novelty:pick", "Something different", "17, 33 (Lehman & Stanley 2011)"
+        ),
     },
 )
