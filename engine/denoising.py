@@ -161,7 +161,7 @@ class UNet(Denoiser):
     def predict(self, mixed: Tensor, timesteps: Tensor, told: Conditions) -> Tensor:
         more = {k: told[k] for k in ("text_embeds", "time_ids") if k in told}
         found: Tensor = self.module(
-            mixed, timesteps, told["encoder_hidden_states"],
+            mixed, timesteps, encoder_hidden_states=told["encoder_hidden_states"],
             added_cond_kwargs=more or None,
         ).sample  # fmt: skip
         return found

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.denoising import Denoiser
@@ -100,3 +102,10 @@ def grown(latents: Tensor) -> Tensor:
     """A copy that gradients may pass through, also inside a drawing."""
     with torch.inference_mode(False):
         return latents.detach().clone()
+
+
+def as_bytes(pixels: torch.Tensor) -> NDArray[np.uint8]:
+    """(B, 3, H, W) in -1..1 to (B, H, W, 3) uint8."""
+    whole = ((pixels.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    found: NDArray[np.uint8] = whole.permute(0, 2, 3, 1).cpu().numpy()
+    return found

@@ -16,14 +16,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from engine.data import Array, Draw, Request, Sample
 from engine.denoising import Conditions, Denoiser, family
 from engine.device import choose
 from engine.loading import LOADING, fingerprint
 from engine.picturing import PictureReading
-from engine.stages import Course, Touch, side_of
+from engine.stages import Course, Touch, as_bytes, side_of
 
 ODD = 7919
 TOGETHER, LARGEST = 8, 2048
@@ -289,13 +288,6 @@ class _Looks:
             for index in stage.part:
                 self.tell(Sample(index, done=False, label=f"step {step + 1} of {stage.total}"))
         return given | {"latents": latents}
-
-
-def as_bytes(pixels: torch.Tensor) -> NDArray[np.uint8]:
-    """(B, 3, H, W) in -1..1 to (B, H, W, 3) uint8."""
-    whole = ((pixels.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    found: NDArray[np.uint8] = whole.permute(0, 2, 3, 1).cpu().numpy()
-    return found
 
 
 def _sane(request: Request) -> None:

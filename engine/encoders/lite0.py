@@ -36,7 +36,12 @@ class Lite0:
         ]
         if lost or unexpected:
             raise ValueError(f"{weights.name} does not fit: {lost[:3]} {unexpected[:3]}")
-        self._model.eval()
+        self._model.eval().requires_grad_(False)
+
+    def pooled(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(B, 1280) of pictures (B, 3, SIDE, SIDE) in -1..1; gradients pass through."""
+        found: torch.Tensor = self._model.extract_features(pixels).mean((2, 3))
+        return found
 
     @torch.inference_mode()
     def encode(self, pictures: Sequence[Any]) -> Array:
@@ -47,5 +52,5 @@ class Lite0:
     def _batch(self, pictures: Sequence[Any]) -> Array:
         small = [np.asarray(p.convert("RGB").resize((SIDE, SIDE)), np.float32) for p in pictures]
         x = torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2) / 127.5 - 1.0
-        pooled: Array = self._model.extract_features(x).mean((2, 3)).numpy()
+        pooled: Array = self.pooled(x).numpy()
         return pooled

@@ -25,6 +25,17 @@ class Lean:
     styles: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, float] = field(default_factory=dict)
 
+    def __mul__(self, factor: float) -> "Lean":
+        return Lean({k: v * factor for k, v in self.styles.items()},
+                    {k: v * factor for k, v in self.facts.items()})  # fmt: skip
+
+    def __add__(self, other: "Lean") -> "Lean":
+        return Lean(_sum(self.styles, other.styles), _sum(self.facts, other.facts))
+
+
+def _sum(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, float]:
+    return {k: a.get(k, 0.0) + b.get(k, 0.0) for k in dict.fromkeys((*a, *b))}
+
 
 def from_scores(
     scores: NDArray[Any],
