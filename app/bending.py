@@ -75,8 +75,26 @@ def leaned(scene: Scene, told: Told) -> Iterator[Told]:
     yield [leaning(t, by, s) for t, by, s in zip(told, leans, scene.strengths, strict=True)]
 
 
+@contextmanager
+def tuned(scene: Scene, told: Told) -> Iterator[Told]:
+    """The chosen adapter of this taste on the rows that are bent, each at its own strength."""
+    from engine.steering.lora import lora
+
+    adapter = scene.studio.keeping.chosen(scene.profile, "picture")
+    with ExitStack() as held:
+        for strength in sorted({s for s in scene.strengths if s}):
+            rows = [adapter if s == strength else None for s in scene.strengths]
+            held.enter_context(lora(scene.backbone, rows, strength))
+        yield told
+
+
+def has_adapter(studio: "Studio", profile: int) -> bool:
+    return studio.keeping.chosen(profile, "picture") is not None
+
+
 WAYS: dict[str, Way] = {
     "leaning": Way("steered", lambda _studio, _profile: True, leaned),
+    "lora": Way("tuned", has_adapter, tuned),
 }
 
 

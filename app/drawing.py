@@ -21,7 +21,7 @@ from engine.data import Draw, Request, Sample
 if TYPE_CHECKING:
     from app.studio import Studio
 
-LABEL, PART = "drawn", "starter pictures"
+LABEL = "drawn"
 ODD = 7919
 STRIP = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -104,9 +104,7 @@ def _batch(
 
 def model(studio: "Studio") -> Any:
     """The starter model; loaded on first use."""
-    from engine.starter.drawer.known import starter
-
-    return studio.maker.part(PART, starter)
+    return studio.maker.drawer()
 
 
 def _judged(studio: "Studio", sample: Sample, taste: Taste) -> Sample:

@@ -21,7 +21,7 @@ DRAFTS = 8
 SAFE = 2.0
 SEEDS, FAR = 7919, 104_729
 MODEL, SPACE_OF_MODEL = "SmolLM2-135M-Instruct", "smollm2-135m"
-CAPTIONS = "minilm-l6"
+CAPTIONS, DRAWER = "minilm-l6", "starter pictures"
 log = logging.getLogger("penchant")
 
 
@@ -51,6 +51,8 @@ class Maker:
         self.lock_file: Path | None = None
         self._loading = threading.RLock()
         self._slot = threading.Lock()
+        self._counting = threading.Lock()
+        self._waiting = 0
         self._parts: dict[str, Any] = {}
         self._warming: dict[str, threading.Thread] = {}
         self._closed = threading.Event()
@@ -71,8 +73,29 @@ class Maker:
     @contextmanager
     def slot(self) -> Iterator[None]:
         """The one generation slot of this machine. A training in another process waits for it."""
-        with self._slot, self._away():
-            yield
+        with self._counting:
+            self._waiting += 1
+        try:
+            with self._slot, self._away():
+                yield
+        finally:
+            with self._counting:
+                self._waiting -= 1
+
+    @contextmanager
+    def spare(self) -> Iterator[Callable[[], bool] | None]:
+        """The slot for work that nobody waits for: what tells whether a person wants it by now.
+
+        None when it is taken already. Whoever has it ends as soon as it is told so.
+        """
+        if self._closed.is_set() or not self._slot.acquire(blocking=False):
+            yield None
+            return
+        try:
+            with self._away():
+                yield lambda: self._waiting > 0 or self._closed.is_set()
+        finally:
+            self._slot.release()
 
     def _away(self) -> AbstractContextManager[Any]:
         """The lock that trainings look at between two passes of their model."""
@@ -91,15 +114,21 @@ class Maker:
 
     def warm(self, kind: Kind) -> None:
         """Load what the first result will need while the person looks at questions."""
-        name = CAPTIONS if kind == "picture" else "lm"
+        name = DRAWER if kind == "picture" else "lm"
         if name in self._parts or name in self._warming:
             return
-        loads: list[Callable[[], Any]] = [lambda: self.encode(CAPTIONS, ["warm"])]
+        loads: list[Callable[[], Any]] = [lambda: self.encode(CAPTIONS, ["warm"]), self.drawer]
         if kind == "text":
             loads = [self.language_model, lambda: self.encode("starter-text", ["warm"])]
         thread = threading.Thread(target=self._quietly, args=(loads,), name="warm", daemon=True)
         self._warming[name] = thread
         thread.start()
+
+    def drawer(self) -> Any:
+        """The picture model that ships; None when this copy has none."""
+        from engine.starter.drawer.known import ships, starter
+
+        return self.part(DRAWER, starter) if ships() else None
 
     def _quietly(self, loads: Sequence[Callable[[], Any]]) -> None:
         try:

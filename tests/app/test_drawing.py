@@ -120,6 +120,36 @@ def test_a_way_to_bend_is_one_line_and_gets_every_row_with_its_strength(
     assert seen == [((1.0, 0.0), profile)]
 
 
+def test_a_tuned_adapter_is_on_the_bent_rows_alone_each_at_its_strength(
+    studio: Any, user: int, profile: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.adapter import Adapter, Base
+    from engine.lora import targets
+
+    backbone = drawing.model(studio)
+    rng = np.random.default_rng(0)
+    weights = {}
+    for path, layer in targets(backbone.model, ("to_q", "to_v")).items():
+        shapes = {"A": (2, layer.in_features), "B": (layer.out_features, 2)}
+        for side, shape in shapes.items():
+            name = f"base_model.model.{path}.lora_{side}.weight"
+            weights[name] = (0.2 * rng.standard_normal(shape)).astype(np.float32)
+    adapter = Adapter(Base(backbone.name), weights)
+    plain = make(studio, user, profile, strength=0.0)
+    monkeypatch.setattr(studio.keeping, "chosen", lambda _who, kind="text": adapter)
+    full = make(studio, user, profile)
+    assert full[0]["depth"] == "tuned"
+    assert np.abs(pixels(images(full, "plain")[0]) - pixels(images(plain, "plain")[0])).max() <= 1
+    assert np.abs(pixels(images(full, "plain")[0]) - pixels(images(full, "personal")[0])).mean() > 1
+    wanted = {"prompt": "a cat", "seed": 3, "index": 0, "depth": None}
+    lines = list(studio.made.strip(user, profile, wanted, lambda: False))
+    shown = [pixels(r["image"]) for r in lines if r["type"] == "sample"]
+    away = [np.abs(p - shown[0]).mean() for p in shown]
+    assert np.abs(shown[0] - pixels(images(plain, "plain")[0])).max() <= 1
+    assert 0 < away[1] < away[4]
+    assert np.abs(shown[4] - pixels(images(full, "personal")[0])).max() <= 2
+
+
 def test_a_picture_tells_how_to_draw_it_again(studio: Any, user: int, profile: int) -> None:
     made = make(studio, user, profile, seed=11, n=2)
     url = images(made, "plain")[1]

@@ -59,10 +59,40 @@ def test_closing_does_not_wait_for_ever(tmp_path: Path, judged: list[str]) -> No
     assert not thread.is_alive() and judged == []
 
 
-def test_what_is_missing_is_no_error_yet(tmp_path: Path, judged: list[str]) -> None:
+def test_what_is_missing_is_no_error_yet(
+    tmp_path: Path, judged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.starter.drawer.known.ships", lambda: False)
     maker = Maker(tmp_path)
     WARM(maker, "text")
     WARM(maker, "picture")
     for thread in maker._warming.values():
         thread.join(30)
     assert judged == ["minilm-l6"]
+
+
+def test_the_first_answer_about_pictures_brings_what_draws(
+    tmp_path: Path, judged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.starter.drawer.known.starter", lambda: "the model")
+    maker = Maker(tmp_path)
+    WARM(maker, "picture")
+    maker._warming["starter pictures"].join(30)
+    assert maker.drawer() == "the model" and judged == ["minilm-l6"]
+
+
+def test_spare_work_has_the_slot_only_while_nobody_wants_it(tmp_path: Path) -> None:
+    maker = Maker(tmp_path)
+    with maker.slot(), maker.spare() as wanted:
+        assert wanted is None
+    with maker.spare() as wanted:
+        assert wanted is not None and not wanted() and maker.busy()
+        person = threading.Thread(target=lambda: maker.slot().__enter__())
+        person.start()
+        for _ in range(1000):
+            if wanted():
+                break
+            threading.Event().wait(0.01)
+        assert wanted()
+    person.join(30)
+    assert not person.is_alive()
