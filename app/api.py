@@ -17,6 +17,7 @@ from pydantic import Field
 from app.accounts import COOKIE, LASTS, Accounts, LoginRefused
 from app.api_keep import keep_routes
 from app.api_made import made_routes
+from app.api_reasons import reason_routes
 from app.doors import Form, Id, Key, Medium, Strict, User, room, streamed
 from app.making import Unavailable
 from app.studio import Studio
@@ -95,6 +96,7 @@ def routes(studio: Studio, accounts: Accounts) -> APIRouter:
     _carrying(router, studio)
     keep_routes(router, studio)
     made_routes(router, studio)
+    reason_routes(router, studio)
     return router
 
 

@@ -16,6 +16,7 @@ from app.keeping import Keeping
 from app.made import Made
 from app.making import Maker
 from app.minds import Minds, Vote
+from app.reasons import CHIPS, Reasons
 from app.shelves import Shelves
 from app.wire import Bad, Missing
 from engine.data import Kind, Outcome, Question
@@ -41,6 +42,7 @@ class Studio:
         self.minds = Minds(store, self.shelves.of_profile, self._write, self.ahead)
         self._changed = 0
         self._ready = True
+        self.reasons = Reasons(self)
         self.keeping = Keeping(self)
         self.made = Made(self)
         self.jobs = Jobs(store.work, store.folder / "jobs", self.keeping.commit,
@@ -196,6 +198,7 @@ class Studio:
             "map": report.points(mind, self.shelves.plane(user, kind)),
             **{k: [self.item_json(*row, told=True) for row in v] for k, v in every.items()},
             "history": report.history(mind),
+            "reasons": self.reasons.told(mind.profile) if kind == "text" else None,
             "versions": [wire.version(v) for v in self.store.versions(mind.profile, kind)][:50],
         }
 
@@ -375,6 +378,7 @@ class Studio:
             "next_kind": mind.form(),
             # The page loads these while the person looks at this question.
             "ahead": self._ahead(seat.ready),
+            "reasons": list(CHIPS) if asked.kind == "text" else [],
             "can_undo": mind.seq > 0,
             "can_redo": self.store.can_redo(asked.profile, asked.kind),
         }

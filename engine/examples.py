@@ -6,6 +6,7 @@ overwritten, and only they are held out to be predicted.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,19 @@ from numpy.typing import NDArray
 from engine.data import Array, Candidate, Comparison, Kind
 from engine.objectives.base import Example
 
+# What a person tapped and wrote about an answer, by its seq.
+Why = Mapping[int, tuple[Sequence[str], str]]
+
 
 def from_answers(
-    comparisons: Sequence[Comparison], candidates: Mapping[int, Candidate], kind: Kind = "text"
+    comparisons: Sequence[Comparison],
+    candidates: Mapping[int, Candidate],
+    kind: Kind = "text",
+    why: Why | None = None,
 ) -> list[Example]:
     """Every pick over every thing of this kind that was shown beside it and not picked. Words
-    ("both good", "skip") prefer nothing and make no pair. A picture goes by its hash.
+    ("both good", "skip") prefer nothing and make no pair. A picture goes by its hash. The reason
+    of an answer goes with all its pairs.
     """
     made = []
     for answer in comparisons:
@@ -26,10 +34,24 @@ def from_answers(
         if answer.question.kind != kind or not answer.outcome.picks:
             continue
         rest = [candidates[i] for i in shown if i not in answer.outcome.picks]
+        reason = sentence(*(why or {}).get(answer.seq, ((), "")))
         for pick in answer.outcome.picks:
             chosen = candidates[pick]
-            made += [_pair(chosen, other, answer.strength) for other in rest]
+            made += [replace(_pair(chosen, other, answer.strength), rationale=reason)
+                     for other in rest]  # fmt: skip
     return [e for e in made if all(t.strip() for t in e.texts)]
+
+
+def sentence(taps: Sequence[str], words: str) -> str:
+    """What a person would say to "Why A?"; empty when they said nothing."""
+    told = ""
+    if taps:
+        *first, last = taps
+        told = f"It is {', '.join(first)} and {last}." if first else f"It is {last}."
+    own = words.strip()
+    if own and own[-1] not in ".!?":
+        own += "."
+    return f"{told} {own}".strip()
 
 
 def _pair(chosen: Candidate, rejected: Candidate, strength: float) -> Example:

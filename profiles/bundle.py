@@ -1,9 +1,9 @@
 """A profile as one portable file, out and in. Plain JSON and raw bytes; nothing in it can run.
 
-Parts: profile, items, questions, answers, versions, spaces (JSON lines); state/N (safetensors),
-space/N (float32 vectors of own items), media/SHA256 (own pictures). Shared items are named by
-content hash and looked up where the bundle is read; items of one's own travel along. Everything is
-checked before anything is written, and all rows are written in one transaction.
+Parts: profile, items, questions, answers, reasons, versions, spaces (JSON lines); state/N
+(safetensors), space/N (float32 vectors of own items), media/SHA256 (own pictures). Shared items are
+named by content hash and looked up where the bundle is read; items of one's own travel along.
+Everything is checked before anything is written, and all rows are written in one transaction.
 """
 
 import json
@@ -14,8 +14,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from engine.data import Question
-from profiles import answers, items, people, questions, states
-from profiles.bundle_check import PROFILE, Loaded, check
+from profiles import answers, items, people, questions, reasons, states
+from profiles.bundle_check import PROFILE, REASON, Loaded, check
 from profiles.bundle_format import BadBundle, pack, unpack
 from profiles.exports import answers_csv, answers_jsonl
 from profiles.profile import Profile
@@ -75,6 +75,9 @@ def _parts(db: Database, profile_id: int) -> tuple[dict[str, bytes], list[str]]:
         "questions": _lines(_question(*entry, place, number) for entry in asked),
         "answers": _lines(_answer(row, number) for row in answers.rows(db, profile_id)),
     }
+    # Left out where there is none: the file is then one that an older Penchant reads.
+    if why := reasons.rows(db, profile_id):
+        parts["reasons"] = _lines({name: getattr(r, name) for name in REASON} for r in why)
     own = {row[2] for row in rows if row[8]}
     return {**parts, **_states(db, profile_id), **_spaces(db, own)}, [r[2] for r in rows if r[7]]
 
@@ -198,6 +201,8 @@ def _take_in(db: Database, user_id: int, loaded: Loaded) -> Profile:
         outcome = _outcome(row.outcome, question)
         full = replace(row, profile=made.id, question=question.id, outcome=outcome)
         answers.apply(db, answers.append(db, full), question)
+    for reason in loaded.reasons:
+        reasons.append(db, replace(reason, profile=made.id))
     for version, state in loaded.versions:
         states.put_version(db, made.id, version, state)
     return made

@@ -15,6 +15,7 @@ from engine.data import Outcome
 from profiles import items
 from profiles.bundle_format import BadBundle, fields, line, lines
 from profiles.profile import Profile
+from profiles.reasons import Reason, checked
 from profiles.records import LogRow, NewItem, Version
 
 NUMBER, NULL = (int, float), type(None)
@@ -30,6 +31,7 @@ ANSWER = {"seq": int, "act": str, "kind": str, "question": int, "target": (int, 
           "outcome": (dict, str, NULL), "strength": NUMBER, "ms": (int, NULL), "source": str,
           "key": str, "predicted": (int, float, NULL), "note": str, "extra": dict,
           "created": NUMBER}  # fmt: skip
+REASON = {"seq": int, "chips": list, "words": str, "key": str, "created": NUMBER}
 VERSION = {"kind": str, "method": str, "space": str, "seq": int, "created": NUMBER, "note": str,
            "part": str}  # fmt: skip
 SPACE = {"space": str, "dim": int, "hashes": list, "part": str}
@@ -58,6 +60,7 @@ class Loaded:
     answers: tuple[LogRow, ...]
     versions: tuple[tuple[Version, bytes], ...]
     vectors: tuple[tuple[str, str, bytes], ...]
+    reasons: tuple[Reason, ...] = ()
 
 
 def check(parts: Mapping[str, bytes]) -> Loaded:
@@ -79,12 +82,13 @@ def check(parts: Mapping[str, bytes]) -> Loaded:
         raise BadBundle("an item comes twice")
     asked = _questions(lines(texts["questions"]), kinds)
     given = _answers(lines(texts["answers"]), asked)
+    why = _reasons(lines(parts.pop("reasons", b"")), given)
     versions = _versions(lines(texts["versions"]), parts, len(given))
     mine = {r.hash for r, o in zip(rows, own, strict=True) if o}
     vectors = _vectors(lines(texts["spaces"]), parts, mine)
     if parts:
         raise BadBundle(f"part {sorted(parts)[0]!r} is not used by anything in the bundle")
-    return Loaded(profile, kinds, rows, own, asked, given, versions, vectors)
+    return Loaded(profile, kinds, rows, own, asked, given, versions, vectors, why)
 
 
 def _profile(value: Any) -> Profile:
@@ -209,6 +213,28 @@ def _follow(rows: list[LogRow]) -> None:
             raise BadBundle(f"answer {row.seq}: there is nothing to {row.act} there")
         goal.append(source.pop())
         (closed.discard if row.act == "undo" else closed.add)(row.question)
+
+
+def _reasons(values: list[Any], given: tuple[LogRow, ...]) -> tuple[Reason, ...]:
+    """Each of a pick of passages that is in the bundle."""
+    made = []
+    for value in values:
+        told = fields(value, REASON, "reason")
+        row = given[told["seq"] - 1] if 1 <= told["seq"] <= len(given) else None
+        if not row or row.kind != "text" or not (row.outcome or "").startswith("{"):
+            raise BadBundle("reason: it is of no pick of a passage in the bundle")
+        if not all(isinstance(chip, str) for chip in told["chips"]):
+            raise BadBundle("reason: its reasons are not all texts")
+        try:
+            kept, said = checked(told["chips"], told["words"])
+        except ValueError as wrong:
+            raise BadBundle(f"reason: {wrong}") from None
+        if [*kept] != told["chips"] or said != told["words"] or not 1 <= len(told["key"]) <= 200:
+            raise BadBundle("reason: it is not as Penchant writes it")
+        made.append(Reason(0, told["seq"], kept, said, told["key"], _time(told["created"])))
+    if len({r.key for r in made}) != len(made):
+        raise BadBundle("reason: a key comes twice")
+    return tuple(made)
 
 
 def _versions(

@@ -10,6 +10,7 @@ TABLES = (
     "open_questions",
     "effective",
     "tops",
+    "reasons",
     "answers",
     "shown",
     "versions",

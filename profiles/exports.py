@@ -13,12 +13,12 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from profiles import answers, people
+from profiles import answers, people, reasons
 from profiles.store import Store
 
 COLUMNS = ("seq", "created", "act", "kind", "question", "form", "rule", "repeat_of", "items",
            "outcome", "target", "effective", "strength", "ms", "source", "key", "predicted", "note",
-           "extra", "prompt", "chosen", "rejected")  # fmt: skip
+           "extra", "reason", "reason_words", "prompt", "chosen", "rejected")  # fmt: skip
 
 
 def answers_jsonl(store: Store, profile_id: int) -> Iterator[str]:
@@ -48,7 +48,14 @@ def portable(db: Database, profile_id: int) -> list[dict[str, Any]]:
     numbers = dict(
         db.execute("SELECT id, number FROM questions WHERE profile_id = ?", [profile_id]).fetchall()
     )
-    return [_row(row, shown, numbers) for row in answers.rows(db, profile_id)]
+    why = reasons.holding(db, profile_id)
+    made = ((row, why.get(row["seq"])) for row in answers.rows(db, profile_id))
+    return [_row(row, shown, numbers) | _reason(given) for row, given in made]
+
+
+def _reason(given: reasons.Reason | None) -> dict[str, Any]:
+    return {"reason": list(given.chips) if given else [],
+            "reason_words": given.words if given else ""}  # fmt: skip
 
 
 def told(store: Store, profile_id: int) -> list[dict[str, Any]]:
@@ -70,8 +77,9 @@ def _told(db: Database, profile_id: int) -> list[dict[str, Any]]:
             [profile_id],
         )
     }
+    why = reasons.holding(db, profile_id)
     rows = (r for r in answers.rows(db, profile_id) if r["act"] == "answer" and r["effective"])
-    return [_full(row, items) for row in rows]
+    return [_full(row, items) | _reason(why.get(row["seq"])) for row in rows]
 
 
 def _full(row: dict[str, Any], items: dict[int, dict[str, Any]]) -> dict[str, Any]:

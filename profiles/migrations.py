@@ -233,3 +233,32 @@ CREATE UNIQUE INDEX adapters_once ON adapters(job_id, digest);
 def m002_adapters(db: Database) -> None:
     """What was trained for a profile; the numbers lie in adapters/ID beside the database."""
     db.executescript(ADAPTERS)
+
+
+REASONS = """
+CREATE TABLE reasons (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    profile_id INTEGER NOT NULL REFERENCES profiles(id),
+    seq INTEGER NOT NULL,
+    chips TEXT NOT NULL,
+    words TEXT NOT NULL,
+    key TEXT NOT NULL,
+    created REAL NOT NULL,
+    digest BLOB NOT NULL,
+    FOREIGN KEY (profile_id, seq) REFERENCES answers(profile_id, seq)
+) STRICT;
+CREATE UNIQUE INDEX reasons_key ON reasons(profile_id, key);
+CREATE INDEX reasons_answer ON reasons(profile_id, seq);
+
+CREATE TRIGGER reasons_stay BEFORE UPDATE ON reasons
+BEGIN SELECT raise(ABORT, 'reasons are never changed; give a new one'); END;
+CREATE TRIGGER reasons_kept BEFORE DELETE ON reasons
+WHEN NOT EXISTS (SELECT 1 FROM deletions WHERE profile_id = OLD.profile_id)
+BEGIN SELECT raise(ABORT, 'reasons go only with their whole profile'); END;
+"""
+
+
+@steps()
+def m003_reasons(db: Database) -> None:
+    """Why a passage was picked, in rows beside the answers."""
+    db.executescript(REASONS)

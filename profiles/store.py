@@ -23,6 +23,7 @@ from profiles.errors import Busy, Conflict, Damaged, TooNew, Unwritable
 from profiles.opening import explained
 from profiles.profile import Profile, User
 from profiles.readers import Readers
+from profiles.reasons import Reasons
 from profiles.records import Answer, NewAnswer, NewItem, NewQuestion, Version
 from profiles.work import Work
 from profiles.writer import Writer
@@ -43,6 +44,7 @@ class Store:
         self._readers = Readers(folder / opening.FILE)
         self._local: int | None = None
         self.work = Work(self.read, self.write)
+        self.reasons = Reasons(self.read, self.write)
 
     @classmethod
     def open(cls, folder: Path) -> "Store":

@@ -120,3 +120,33 @@ def test_every_page_has_something_to_show(page: Any, tmp_path: Path) -> None:
         page.wait_for_timeout(300)
         page.screenshot(path=str(tmp_path / f"{name}.png"))
         assert len(page.locator("[role=tabpanel]:visible").first.inner_text()) > 40
+
+
+def test_a_pick_about_words_can_be_told_why_without_waiting(page: Any, address: str) -> None:
+    page.locator("#choose").get_by_role("button", name="Words").first.click()
+    tiles = page.locator(".grid.text .tile")
+    tiles.first.wait_for(timeout=20_000)
+    why = page.locator(".why")
+    assert not why.is_visible()
+    stored: list[str] = []
+    page.on("request", lambda r: stored.append(r.url) if r.method == "POST" else None)
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    why.get_by_role("button", name="shorter").wait_for(timeout=20_000)
+    assert [u.rsplit("/", 1)[1] for u in stored][-1] == "answers", "the answer went out alone"
+    page.keyboard.press("c")
+    page.keyboard.press("Enter")
+    page.get_by_text("Reason saved.").wait_for()
+    assert why.get_by_role("button", name="shorter").get_attribute("aria-pressed") == "true"
+    why.get_by_label("The reason in your own words").fill("it breathes")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(300)
+    page.get_by_text("Reason saved.").wait_for()
+    told = page.evaluate("fetch('api/v1/profiles').then((r) => r.json())")["profiles"][-1]["id"]
+    kept = page.evaluate(
+        f"fetch('api/v1/profiles/{told}/belief?medium=text').then((r) => r.json())"
+    )["reasons"]
+    assert kept == {"of": 1, "taps": [{"word": "shorter", "times": 1}], "words": ["it breathes"]}
+    page.keyboard.press("z")
+    page.get_by_text("Taken back.").wait_for()
+    assert not why.is_visible()

@@ -10,6 +10,7 @@ import { HERE, MEDIA, ensure, keep, on, recall, setMedium, setProgress, state, t
 import { mediumSwitch } from "./switch.js";
 import { go } from "./tabs.js";
 import { Watch } from "./watch.js";
+import { Why } from "./why.js";
 
 const PENDING = "penchant.pending";
 const ENOUGH = 3;
@@ -25,12 +26,13 @@ export class Card {
     this.heading = h("h1", { tabindex: -1 });
     this.task = h("p", { class: "task" });
     this.stage = h("div", { class: "stage" });
+    this.why = new Why((text, bad) => this.say(text, bad));
     this.status = h("p", { class: "status", role: "status", "aria-live": "polite" });
     this.pips = h("p", { class: "pips" });
     this.create = button("Show me", () => this.showMe(), { kind: "show" });
     this.node = h("section", { class: "page choose", "aria-label": "Choose" },
       h("div", { class: "topline" }, h("div", { class: "asked" }, this.heading, this.task), (this.side = h("div", { class: "side" }, this.pips, this.create, mediumSwitch()))),
-      this.stage, this.status, this.answers.node);
+      this.stage, this.status, this.answers.node, this.why.node);
     on("profile", () => this.load());
     on("medium", () => this.load());
     on("progress", (medium) => medium === state.medium && this.#tellProgress());
@@ -39,6 +41,7 @@ export class Card {
 
   /** Whatever fits: the first sight, the open question, or what went wrong. */
   async load() {
+    this.why.hide();
     if (!state.profile || !state.chosen) return this.#first();
     const asked = `${state.profile.id} ${state.medium}`;
     try {
@@ -157,6 +160,8 @@ export class Card {
       stored = true;
       keep(PENDING, null);
       this.say(this.#said(outcome, strength));
+      if (outcome.picks && reply.next.reasons.length) this.why.ask(state.profile.id, reply.seq, reply.next.reasons);
+      else this.why.hide();
       await this.show(reply.next);
     } catch (wrong) {
       keep(PENDING, null);
@@ -195,6 +200,7 @@ export class Card {
       const body = { medium: state.medium, idempotency_key: key() };
       const reply = await post(`profiles/${state.profile.id}/${which}`, body);
       const done = reply.undone ?? reply.redone;
+      if (done) this.why.hide();
       this.say(done ? (which === "undo" ? "Taken back. Choose again." : "Put back in.") : `Nothing to ${which}.`);
       await this.show(reply.next);
     } catch (wrong) {

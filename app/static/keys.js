@@ -26,6 +26,7 @@ function action(event, card) {
   const { key, shiftKey } = event;
   if (key.toLowerCase() === "z") return () => card.step(shiftKey ? "redo" : "undo");
   if (event.ctrlKey || event.metaKey || event.repeat) return null;
+  if (key.toLowerCase() === "c" && !card.why.node.hidden) return () => card.why.focus();
   if (key.toLowerCase() === "s") return () => card.answer("skip");
   const free = !event.target.closest?.(PRESSABLE) || !event.target.matches(":focus-visible");
   if (key === " " && free) return () => card.zoom();

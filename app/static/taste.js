@@ -53,12 +53,18 @@ function full(belief, medium) {
       h("section", {}, h("h2", { text: "What you lean to" }), h("p", { class: "note", text: "The dot is the best guess, the band is where it may be. Grey: not sure yet." }), axes(belief.axes)),
       h("section", {}, h("h2", { text: "How well it knows you" }), h("p", { class: "note", text: "Each answer is guessed before it is learned. The line is the share guessed right, the band its doubt." }),
         curve(belief.history), h("div", { class: "facts-box" }, h("p", { text: agreement(belief.self_agreement) }), h("p", { text: side(belief.side_bias) })))),
+    belief.reasons?.of ? reasons(belief.reasons) : null,
     h("section", {}, h("h2", { text: "Map of the collection" }), h("p", { class: "note", text: "Point at a mark to see what it is; press it for a large view." }),
       new TasteMap(belief.map, belief.medium, [...belief.best, ...belief.worst, ...belief.unsure]).node),
     strip("You would like most", "How likely you are to pick each over an average one, with a 90 % interval.", belief.best),
     strip("You would like least", "The same figure, from the other end.", belief.worst),
     strip("Least sure about", "An answer about these teaches most.", belief.unsure),
   ];
+}
+
+function reasons({ of, taps, words }) {
+  return h("section", {}, h("h2", { text: "What you gave as reasons" }), h("p", { class: "note", text: `With ${plural(of, "pick")} about words.` }),
+    h("p", { text: taps.map(({ word, times }) => `${word} ${times}`).join(", ") }), words.map((said) => h("blockquote", { text: said })));
 }
 
 function agreement({ agreed, of }) {

@@ -226,3 +226,32 @@ def test_answers_leave_with_an_adapter_when_the_person_says_so(tiny: Studio, pro
         assert made["target"]["matched"] > 0 and made["target"]["snippet"]
     with pytest.raises(Missing):
         list(carrying.export(user, row["id"], "diffusers"))
+
+
+def test_with_a_reason_the_method_that_needs_them_can_be_used_and_learns(
+    tiny: Any,
+    profile: int,
+    key: Callable[[], str],
+) -> None:
+    user = tiny.store.local_user()
+
+    def method() -> Any:
+        return next(o for o in tiny.keeping.offer(user, profile)["objectives"]
+                    if o["name"] == "rationale")  # fmt: skip
+
+    wanted = {"preset": "quick", "objective": "rationale",
+              "settings": {"steps": 2, "batch": 2, "held_out": 0.0}}  # fmt: skip
+    assert "no answer has one yet" in method()["why"]
+    with pytest.raises(Bad, match="needs reasons"):
+        tiny.keeping.tune(user, profile, wanted)
+    for row in tiny.store.answer_rows(profile):
+        tiny.reasons.give(user, profile, row["seq"], (["shorter", "plainer"], "so short"), key())
+    with pytest.raises(Missing):
+        tiny.reasons.give(user, profile, 999, (["shorter"], ""), key())
+    assert method()["usable"]
+    own = [e for e in tiny.keeping.examples(profile)[0] if e.source == "person"]
+    assert own and {e.rationale for e in own} == {"It is shorter and plainer. so short."}
+    job = tiny.keeping.tune(user, profile, wanted)
+    tiny.jobs.step()
+    done = tiny.keeping.job(user, job["id"])
+    assert done["state"] == "done", done["error"]

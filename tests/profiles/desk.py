@@ -8,6 +8,7 @@ from itertools import count
 import numpy as np
 
 from engine.data import Outcome, Question
+from profiles import reasons
 from profiles.store import Answer, NewAnswer, NewItem, Store
 
 WEBP = b"RIFF\x10\x00\x00\x00WEBPVP8 "
@@ -52,6 +53,10 @@ class Desk:
         more.setdefault("key", f"key-{next(self.keys)}")
         return self.store.add_answer(NewAnswer(question.id, Outcome(word=word), **more))
 
+    def why(self, seq: int, *chips: str, words: str = "") -> bool:
+        key = f"why-{next(self.keys)}"
+        return self.store.reasons.give(reasons.new(self.profile, seq, chips, words, key))
+
     def undo(self) -> int | None:
         return self.store.undo(self.profile, "text", f"key-{next(self.keys)}")
 
@@ -70,6 +75,7 @@ def full_desk(store: Store) -> Desk:
     store.put_embeddings("starter:picture", hashes, np.eye(4, 6, dtype=np.float32))
     for i in range(6):
         desk.pick(desk.ask(i, i + 1), i % 2, predicted=0.25 + i / 10, ms=900 + i, note="fine")
+    desk.why(1, "shorter"), desk.why(1, "shorter", "calmer", words="it breathes"), desk.why(2)
     desk.pick(desk.ask(0, 1, 2, 3), 2, strength=2.0, extra={"why": "=warmer"})
     desk.say(desk.ask(1, 0, repeat_of=1), "both_good", predicted=1 / 3)
     desk.say(desk.ask(6, 7), "skip")

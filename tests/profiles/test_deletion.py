@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engine.data import Outcome
+from profiles import reasons
 from profiles.store import NewAnswer, NewItem, Store
 from tests.profiles.desk import WEBP, Desk, full_desk, new_desk, passages, pictures, sha
 
@@ -33,6 +34,8 @@ def sing(desk: Desk, word: str, rng: random.Random, rounds: int) -> None:
         store.add_answer(
             NewAnswer(asked.id, outcome, 1.0, None, word, f"{word}{asked.id}", None, note, extra)
         )
+        seq = store.answer_rows(profile)[-1]["seq"]
+        store.reasons.give(reasons.new(profile, seq, (), word, f"why{word}{asked.id}"))
         if i % 3 == 0:
             text = f"{word * rng.randint(1, 90)} {i} {profile}"
             store.add_items("text", [NewItem(sha(text), word, text)], desk.user, profile)

@@ -1,8 +1,8 @@
 """A person's answers as rows that trainers and tables read, and how such files are compared.
 
 The answers come as `profiles/exports.py:told` gives them. What a person wrote alone (texts of their
-own, prompts typed on Create) leaves at privacy 'full' only: at 'pseudonymous' every answer that
-shows such an item is left out and counted.
+own, prompts typed on Create, reasons in own words) leaves at privacy 'full' only: at
+'pseudonymous' every answer that shows such an item is left out and counted; tapped reasons stay.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ SHIPPED = "starter"
 COLUMNS = {
     "answer": int, "kind": str, "form": str, "rule": str, "repeat": bool, "outcome": str,
     "strength": float, "place": int, "picked": int, "label": bool, "prompt": str, "text": str,
-    "hash": str,
+    "hash": str, "reason": str, "reason_words": str,
 }  # fmt: skip
 
 
@@ -29,7 +29,8 @@ def kept(what: Material) -> tuple[list[Mapping[str, Any]], str]:
     """The answers that may leave, and what is said of those that may not."""
     if what.facts.privacy == "full":
         return list(what.answers), ""
-    rows = [a for a in what.answers if all(i["made"] == SHIPPED for i in a["items"])]
+    rows = [{**a, "reason_words": ""} for a in what.answers
+            if all(i["made"] == SHIPPED for i in a["items"])]  # fmt: skip
     lost = len(what.answers) - len(rows)
     said = f"{counted(lost, 'answer')} that show own or generated things were left out."
     return rows, said if lost else ""
@@ -65,7 +66,8 @@ def flat(answers: Iterable[Mapping[str, Any]]) -> list[Row]:
             "answer": a["answer"], "kind": a["kind"], "form": a["form"], "rule": a["rule"],
             "repeat": a["repeat"], "outcome": a["outcome"], "strength": float(a["strength"]),
             "place": place, "picked": i["picked"], "label": label(a, i), "prompt": i["prompt"],
-            "text": i["text"], "hash": i["hash"],
+            "text": i["text"], "hash": i["hash"], "reason": ", ".join(a["reason"]),
+            "reason_words": a["reason_words"],
         }
         for a in answers for place, i in enumerate(a["items"], 1)
     ]  # fmt: skip

@@ -18,7 +18,8 @@ def item(n: int, picked: int = 0, prompt: str = "say it", **changes: Any) -> dic
 def answer(seq: int, outcome: str, *items: dict[str, Any], **changes: Any) -> dict[str, Any]:
     form = "pair" if len(items) == 2 else "grid"
     made = {"answer": seq, "kind": "text", "form": form, "rule": "uniform", "repeat": False,
-            "outcome": outcome, "strength": 1.0, "items": list(items)}  # fmt: skip
+            "outcome": outcome, "strength": 1.0, "reason": [], "reason_words": "",
+            "items": list(items)}  # fmt: skip
     return {**made, **changes}
 
 
@@ -27,7 +28,7 @@ def drawing(n: int, picked: int = 0) -> dict[str, Any]:
 
 
 ANSWERS = [
-    answer(1, "picks", item(1, 1), item(2)),
+    answer(1, "picks", item(1, 1), item(2), reason=["shorter"], reason_words="my aunt's tone"),
     answer(2, "picks", item(1), item(2, 2), item(3, 1), item(4), strength=2.0),
     answer(3, "both_good", item(1), item(2)),
     answer(4, "both_bad", item(3), item(4)),
