@@ -20,6 +20,11 @@ EXPORTS = Registry(
             "GGUF control vector",
             "vgel/repeng export_gguf",
         ),
+        "gguf_direction_lora": Entry(
+            "engine.exports.gguf_direction_lora:GGUF_DIRECTION_LORA",
+            "GGUF LoRA of the steering",
+            "reduced rank regression, Izenman 1975",
+        ),
         "diffusers": Entry(
             "engine.exports.diffusers:DIFFUSERS", "diffusers", "diffusers 0.42", PICTURES
         ),

@@ -5,8 +5,8 @@ reached. The studio's steering is relative: it adds a share of each token's own 
 that length. llama.cpp adds the same numbers everywhere, so what is exported at scale 1 is
 strength 1 for a token of average length: direction x UNIT x mean length after that block. How
 alike the two steer is measured and told. The studio's slider at full is strength 2 of the model
-that ships (Facts.full for another), so scale 1 here is half of it: the card says so. A LoRA cannot
-add a constant, so there is no LoRA twin.
+that ships (Facts.full for another), so scale 1 here is half of it: the card says so. Its
+twin for programs without control vectors is gguf_direction_lora.
 """
 
 from collections.abc import Iterator, Mapping

@@ -56,9 +56,10 @@ def adapted(model: Any, weights: Weights, ids: Sequence[Sequence[int]],
     """The same under engine.lora's hooks, with weights by PEFT name."""
     import torch
 
-    from engine.lora import Lora
+    from engine.lora import Lora, name_of
 
-    names = {k.split(".lora_")[0].rpartition(".")[2] for k in weights}
+    # By whole path: an adapter may change a few blocks only.
+    names = {name_of(k) for k in weights}
     rank = max(len(v) for k, v in weights.items() if k.endswith("lora_A.weight"))
     lora = Lora(model, rank=rank, names=sorted(names))
     if odd := sorted(weights.keys() ^ lora.named().keys()):
