@@ -1,13 +1,14 @@
 """bench ppd: do a few pairs of a new person bend what the starter model draws to their taste?
 
 Simulated people with hidden tastes over raw pixels (tests/bench/tasters.py; the adapter was taught
-by other people, over other measures) judge K pairs of the collection, without slips. The pairs
-become a vector, and the model draws known things for it on the seeds of the plain drawings. The
-judge is the hidden taste on the pixels: it shares nothing with encoder, vector or training. A row a
-person. Beside it: somebody else's vector (swapped), the best of four plain drawings by the same
-vector (rerank), the prompt naming the style that was picked most, leaning (no training), an
-adapter taught with everybody's choices alike (population), and people who care about nothing but
-green, which no teacher did (heldout_axis). `slips_4`: one answer of ten is a slip.
+by other people, over other measures) judge K pairs of the collection, asked as the studio asks,
+without slips. The pairs become a vector, and the model draws known things for it on the seeds of
+the plain drawings. The judge is the hidden taste on the pixels: it shares nothing with encoder,
+vector or training. A row a person. Beside it: somebody else's vector (swapped), the best of four
+plain drawings by the same vector (rerank), the prompt naming the style that was picked most,
+leaning (no training), an adapter taught with everybody's choices alike (population), and people who
+care about nothing but green, which no teacher did (heldout_axis). `slips_4`: one answer of ten is a
+slip.
 """
 
 import io
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.data import Features
 from tests.bench import tasters
 
 PEOPLE, QUICK, GREEN, COUNTS = 40, 6, 12, (1, 2, 4, 8)
@@ -90,8 +92,9 @@ class Table:
         flat = tasters._flat(raw, self.middle)
         self.mean, self.std = flat.mean(0), flat.std(0).clip(1e-9)
         self.measures = (flat - self.mean) / self.std
-        names = [r["concept"] for r in self.pool.records]
-        self.alike = [np.flatnonzero([n == m for n in names]) for m in names]
+        names = np.array([r["concept"] for r in self.pool.records])
+        self.groups = [np.flatnonzero(names == n) for n in np.unique(names)]
+        self.features = Features(self.pool.space, np.arange(len(names)), self.pool.features)
 
     def seen(self, pictures: Sequence[Any]) -> Any:
         """(n, measures) of drawn pictures (h, w, 3)."""
@@ -102,13 +105,26 @@ class Table:
         return (tasters._flat(raw, self.middle) - self.mean) / self.std
 
     def pairs(self, person: Any, count: int, rng: Any, slip: float = 0.0) -> tuple[Any, Any]:
-        """Rows of the chosen and the rejected of `count` pairs, every other of one thing."""
-        left = rng.integers(0, len(self.shown), count)
-        right = np.array([rng.choice(self.alike[k]) if i % 2 else rng.integers(0, len(self.shown))
-                          for i, k in enumerate(left)])  # fmt: skip
-        liking = self.measures @ person.weights
-        first = (liking[left] > liking[right]) ^ (rng.random(count) < slip)
-        return np.where(first, left, right), np.where(first, right, left)
+        """Rows of the chosen and the rejected of `count` pairs, asked as the studio asks: what the
+        belief so far would learn most from, every other pair of one thing.
+        """
+        from engine import laplace
+        from engine.preference.bradley_terry import BradleyTerry
+        from engine.queries.d_optimal import pick
+        from engine.starter.prior import prior
+
+        belief, x = BradleyTerry.blank(prior("picture")), self.pool.features
+        liking, found = self.measures @ person.weights, []
+        for n in range(count):
+            one, two = pick(belief, self.features, 2, rng, groups=None if n % 2 else self.groups)
+            first = (liking[one] > liking[two]) ^ (rng.random() < slip)
+            found.append((one, two) if first else (two, one))
+            row = np.zeros((1, x.shape[1] + 2))
+            row[0, :-2] = x[found[-1][0]].astype(np.float64) - x[found[-1][1]]
+            made = laplace.update(laplace.Gaussian(belief.mean, belief.cov),
+                                  laplace.Answer(("pick", 2, 1), row))  # fmt: skip
+            belief = replace(belief, mean=made.mean, cov=made.cov)
+        return tuple(np.array(found).T)  # type: ignore[return-value]
 
     def vector(self, chosen: Any, rejected: Any) -> Any:
         from engine.preference import ppd
