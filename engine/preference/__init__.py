@@ -11,5 +11,11 @@ PREFERENCE = Registry(
             "Bradley & Terry 1952; Plackett 1975; Laplace: Bishop PRML 4.4-4.5",
             frozenset({"scores", "direction", "joint", "side"}),
         ),
+        "shared_basis": Entry(
+            "engine.preference.shared_basis:SharedBasis",
+            "A few weights over what people share",
+            "LoRe, arXiv 2504.14439; PReF, arXiv 2503.06358",
+            frozenset({"scores", "direction"}),
+        ),
     },
 )
