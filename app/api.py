@@ -267,8 +267,9 @@ def _carrying(router: APIRouter, studio: Studio) -> None:
         user: User,
         what: Literal["bundle", "answers"] = "bundle",
         format: Annotated[Literal["jsonl", "csv"], Query()] = "jsonl",
+        adapters: bool = False,
     ) -> Response:
-        body, name, kind = studio.export(user, profile, what, format)
+        body, name, kind = studio.export(user, profile, what, format, adapters)
         headers = {"content-disposition": f'attachment; filename="{name}"'}
         return Response(body, media_type=kind, headers=headers)
 

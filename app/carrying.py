@@ -119,6 +119,8 @@ class Carrying:
         )  # fmt: skip
         if "direction" in needs:
             return self._steered(what, row["profile_id"])
+        if "personal" in needs:
+            return self._personal(what, row["profile_id"])
         return self._prompted(what, row["profile_id"]) if "prompt" in needs else what
 
     def _model(self, kind: str) -> Path:
@@ -133,6 +135,19 @@ class Carrying:
         full = maker.safe(maker.language_model(), found)
         facts = replace(what.facts, strength=full, range=(-full, full), full=full)
         return replace(what, direction=found, facts=facts)
+
+    def _personal(self, what: Any, profile: int) -> Any:
+        """With the person's vector and the adapter that ships for it, where one does."""
+        from app import bending, drawing
+        from engine.starter.drawer import personal
+
+        vector = bending.vector(self.studio, profile)
+        if not personal.ships() or not vector.any():
+            return what
+        facts = replace(what.facts, strength=personal.FULL, range=(0.0, personal.FULL),
+                        full=personal.FULL)  # fmt: skip
+        return replace(what, personal=personal.adapter(drawing.model(self.studio)),
+                       vector=tuple(map(float, vector)), facts=facts)  # fmt: skip
 
     def _prompted(self, what: Any, profile: int) -> Any:
         """With the taste as a text; at 'vector only' there is none."""
@@ -173,9 +188,16 @@ class Carrying:
 
     def bring(self, user: int, profile: int, data: bytes) -> dict[str, Any]:
         """An adapter from elsewhere, through every check; nothing is kept unless all hold."""
+        self.studio.profile(user, profile)
+        made = self.checked(data)
+        name = str(made.card.get("name", "")) or "Brought in"
+        number = self.keeping.put(profile, None, made, name)
+        return self.keeping.shown(self.keeping.one(user, number))
+
+    def checked(self, data: bytes) -> Any:
+        """The Adapter in a zip, for the model here; Bad says which check failed."""
         from engine.adapter_check import BadAdapter, read_adapter, shows_pictures
 
-        self.studio.profile(user, profile)
         if len(data) > MOST:
             raise Bad("the file is larger than 64 MB; an adapter of one person is smaller")
         pictures = shows_pictures(data)
@@ -183,10 +205,7 @@ class Carrying:
             made = read_adapter(data, *self._base(pictures))
         except BadAdapter as wrong:
             raise Bad(str(wrong)) from None
-        made = replace(made, card={**made.card, "medium": "picture" if pictures else "text"})
-        name = str(made.card.get("name", "")) or "Brought in"
-        number = self.keeping.put(profile, None, made, name)
-        return self.keeping.shown(self.keeping.one(user, number))
+        return replace(made, card={**made.card, "medium": "picture" if pictures else "text"})
 
     def _base(self, pictures: bool) -> tuple[Any, dict[str, tuple[int, int]]]:
         """The model an adapter from elsewhere must fit, and the shapes of its layers."""

@@ -172,7 +172,7 @@ def _add(studio: "Studio", user: int, given: Any) -> Any:
 
 
 def _export(studio: "Studio", user: int, given: Any) -> Any:
-    body, _, _ = studio.export(user, given.profile, given.what, given.format)
+    body, _, _ = studio.export(user, given.profile, given.what, given.format, given.with_adapters)
     given.file.write_bytes(body)
     return {"file": str(given.file), "bytes": len(body)}
 

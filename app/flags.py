@@ -192,6 +192,8 @@ def _verb(p: argparse.ArgumentParser, verb: str, words: Words) -> None:
     if verb == "export":
         p.add_argument("--what", choices=("bundle", "answers"), default="bundle")
         p.add_argument("--format", choices=("jsonl", "csv"), default="jsonl", help="of answers")
+        p.add_argument("--with-adapters", action="store_true",
+                       help="what was tuned goes along in the bundle")  # fmt: skip
 
 
 def _tuning(p: argparse.ArgumentParser) -> None:

@@ -300,16 +300,16 @@ class Keeping:
         """The adapter Create uses, or None; one of other weights does not count."""
         rows = self.studio.store.work.adapters(profile)
         row = next((r for r in rows if r["chosen"] and r["kind"] == kind), None)
-        return self.load(row["id"]) if row and self._fits(row) else None
+        return self.load(row["id"]) if row and self.fits(row) else None
 
     def listed(self, profile: int) -> list[dict[str, Any]]:
         return [self.shown(row) for row in self.studio.store.work.adapters(profile)]
 
     def shown(self, row: Mapping[str, Any]) -> dict[str, Any]:
         keys = ("id", "name", "kind", "base", "chosen", "created", "card")
-        return {**{k: row[k] for k in keys}, "fits": self._fits(row)}
+        return {**{k: row[k] for k in keys}, "fits": self.fits(row)}
 
-    def _fits(self, row: Mapping[str, Any]) -> bool:
+    def fits(self, row: Mapping[str, Any]) -> bool:
         if row["kind"] == "picture":
             return self.pictures.ready() and bool(row["base"] == self.pictures.identity())
         known = self.studio.maker.lm_identity()

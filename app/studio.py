@@ -11,6 +11,7 @@ from typing import Any
 
 from app import report, wire
 from app.ahead import Ahead
+from app.bundles import Bundles
 from app.jobs import Jobs, Processes, Runner
 from app.keeping import Keeping
 from app.made import Made
@@ -42,7 +43,7 @@ class Studio:
         self.minds = Minds(store, self.shelves.of_profile, self._write, self.ahead)
         self._changed = 0
         self._ready = True
-        self.reasons = Reasons(self)
+        self.reasons, self.bundles = Reasons(self), Bundles(self)
         self.keeping = Keeping(self)
         self.made = Made(self)
         self.jobs = Jobs(store.work, store.folder / "jobs", self.keeping.commit,
@@ -300,15 +301,21 @@ class Studio:
     # carrying
 
     def export(
-        self, user: int, profile: int, what: str = "bundle", form: str = "jsonl"
+        self,
+        user: int,
+        profile: int,
+        what: str = "bundle",
+        form: str = "jsonl",
+        tuned: bool = False,
     ) -> tuple[bytes, str, str]:
-        """(bytes, file name, media type) of a profile's bundle or answers."""
-        from profiles.bundle import answers_csv, answers_jsonl, write_bundle
+        """(bytes, file name, media type) of a bundle (`tuned`: with adapters) or the answers."""
+        from profiles.bundle import answers_csv, answers_jsonl
 
         self._own(user, profile)
         stem = f"penchant-profile-{profile}"
         if what == "bundle":
-            return write_bundle(self.store, profile), f"{stem}.penchant", "application/octet-stream"
+            body = self.bundles.out(user, profile, tuned)
+            return body, f"{stem}.penchant", "application/octet-stream"
         if form == "csv":
             rows = answers_csv(self.store, profile)
             return "".join(rows).encode(), f"{stem}-answers.csv", "text/csv"
@@ -323,14 +330,7 @@ class Studio:
 
     def import_bundle(self, user: int, data: bytes) -> dict[str, Any]:
         """A bundle becomes a new profile of this user; nothing is written unless all of it is."""
-        from profiles.bundle import BadBundle, read_bundle
-
-        try:
-            made = read_bundle(self.store, user, data)
-        except BadBundle as wrong:
-            raise Bad(str(wrong)) from None
-        self.shelves.complete(user)
-        return self._profile_json(made)
+        return self.bundles.bring(user, data)
 
     def backup(self) -> str:
         return str(self.store.backup())

@@ -1,13 +1,14 @@
 """A profile as one portable file, out and in. Plain JSON and raw bytes; nothing in it can run.
 
 Parts: profile, items, questions, answers, reasons, versions, spaces (JSON lines); state/N
-(safetensors), space/N (float32 vectors of own items), media/SHA256 (own pictures). Shared items are
-named by content hash and looked up where the bundle is read; items of one's own travel along.
-Everything is checked before anything is written, and all rows are written in one transaction.
+(safetensors), space/N (float32 vectors of own items), media/SHA256 (own pictures); adapters (JSON
+lines) and adapter/N when they were asked for, which others check. Shared items are named by content
+hash and looked up where the bundle is read; items of one's own travel along. Everything is checked
+before anything is written, and all rows are written in one transaction.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -15,14 +16,14 @@ from sqlite_utils import Database
 
 from engine.data import Question
 from profiles import answers, items, people, questions, reasons, states
-from profiles.bundle_check import PROFILE, REASON, Loaded, check
+from profiles.bundle_check import PROFILE, REASON, Carried, Loaded, check
 from profiles.bundle_format import BadBundle, pack, unpack
 from profiles.exports import answers_csv, answers_jsonl
 from profiles.profile import Profile
 from profiles.records import NewQuestion
 from profiles.store import Store
 
-__all__ = ["BadBundle", "answers_csv", "answers_jsonl", "read_bundle", "write_bundle"]
+__all__ = ["BadBundle", "Carried", "answers_csv", "answers_jsonl", "read_bundle", "write_bundle"]
 
 ITEMS = """
 SELECT id, kind, hash, prompt, text, made, attributes, media, owner IS NOT NULL FROM items
@@ -32,18 +33,29 @@ ORDER BY kind, hash, id
 """
 
 
-def write_bundle(store: Store, profile_id: int) -> bytes:
-    """Everything of a profile that is needed to go on somewhere else."""
+def write_bundle(store: Store, profile_id: int, carried: Sequence[Carried] = ()) -> bytes:
+    """Everything of a profile that is needed to go on somewhere else; `carried` goes along."""
     parts, media = store.read(lambda db: _parts(db, profile_id))
+    parts |= _carried(carried)
     for digest in media:
         parts[f"media/{digest}"] = store.media_path(digest).read_bytes()
     return pack(parts)
 
 
-def read_bundle(store: Store, user_id: int, data: bytes) -> Profile:
-    """A bundle as a new profile of the user. BadBundle (a ValueError) when anything is wrong."""
+def read_bundle(
+    store: Store, user_id: int, data: bytes, admit: Callable[[Sequence[Carried]], Any] | None = None
+) -> Profile:
+    """A bundle as a new profile of the user. BadBundle (a ValueError) when anything is wrong.
+
+    `admit` is shown the adapters before anything is written and raises when one is not sound;
+    keeping them is its caller's. Without it a bundle that carries some is refused.
+    """
     loaded = check(unpack(data))
     store.read(lambda db: _all_here(db, loaded))
+    if loaded.carried:
+        if admit is None:
+            raise BadBundle("the bundle carries adapters; bring it in on Keep, which checks them")
+        admit(loaded.carried)
     store.put_media(loaded.items)
 
     def work(db: Database) -> Profile:
@@ -80,6 +92,16 @@ def _parts(db: Database, profile_id: int) -> tuple[dict[str, bytes], list[str]]:
         parts["reasons"] = _lines({name: getattr(r, name) for name in REASON} for r in why)
     own = {row[2] for row in rows if row[8]}
     return {**parts, **_states(db, profile_id), **_spaces(db, own)}, [r[2] for r in rows if r[7]]
+
+
+def _carried(rows: Sequence[Carried]) -> dict[str, bytes]:
+    """No part at all without adapters: the file is then one that an older Penchant reads."""
+    told = [
+        {**{n: getattr(r, n) for n in ("name", "kind", "base", "chosen")}, "part": f"adapter/{i:x}"}
+        for i, r in enumerate(rows)
+    ]
+    bodies = {f"adapter/{i:x}": r.body for i, r in enumerate(rows)}
+    return {"adapters": _lines(told), **bodies} if told else {}
 
 
 def _item(row: tuple[Any, ...]) -> dict[str, Any]:

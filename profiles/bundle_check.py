@@ -32,6 +32,7 @@ ANSWER = {"seq": int, "act": str, "kind": str, "question": int, "target": (int, 
           "key": str, "predicted": (int, float, NULL), "note": str, "extra": dict,
           "created": NUMBER}  # fmt: skip
 REASON = {"seq": int, "chips": list, "words": str, "key": str, "created": NUMBER}
+CARRIED = {"name": str, "kind": str, "base": str, "chosen": bool, "part": str}
 VERSION = {"kind": str, "method": str, "space": str, "seq": int, "created": NUMBER, "note": str,
            "part": str}  # fmt: skip
 SPACE = {"space": str, "dim": int, "hashes": list, "part": str}
@@ -49,6 +50,17 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Carried:
+    """An adapter that travels along: `body` is its own file, not looked into here."""
+
+    name: str
+    kind: Any
+    base: str
+    chosen: bool
+    body: bytes
+
+
+@dataclass(frozen=True)
 class Loaded:
     """A whole bundle. `answers` name questions by number and pick by place in the question."""
 
@@ -61,6 +73,7 @@ class Loaded:
     versions: tuple[tuple[Version, bytes], ...]
     vectors: tuple[tuple[str, str, bytes], ...]
     reasons: tuple[Reason, ...] = ()
+    carried: tuple[Carried, ...] = ()
 
 
 def check(parts: Mapping[str, bytes]) -> Loaded:
@@ -82,13 +95,14 @@ def check(parts: Mapping[str, bytes]) -> Loaded:
         raise BadBundle("an item comes twice")
     asked = _questions(lines(texts["questions"]), kinds)
     given = _answers(lines(texts["answers"]), asked)
+    carried = _carried(lines(parts.pop("adapters", b"")), parts)
     why = _reasons(lines(parts.pop("reasons", b"")), given)
     versions = _versions(lines(texts["versions"]), parts, len(given))
     mine = {r.hash for r, o in zip(rows, own, strict=True) if o}
     vectors = _vectors(lines(texts["spaces"]), parts, mine)
     if parts:
         raise BadBundle(f"part {sorted(parts)[0]!r} is not used by anything in the bundle")
-    return Loaded(profile, kinds, rows, own, asked, given, versions, vectors, why)
+    return Loaded(profile, kinds, rows, own, asked, given, versions, vectors, why, carried)
 
 
 def _profile(value: Any) -> Profile:
@@ -213,6 +227,23 @@ def _follow(rows: list[LogRow]) -> None:
             raise BadBundle(f"answer {row.seq}: there is nothing to {row.act} there")
         goal.append(source.pop())
         (closed.discard if row.act == "undo" else closed.add)(row.question)
+
+
+def _carried(values: list[Any], parts: dict[str, bytes]) -> tuple[Carried, ...]:
+    """Named, each with its file, and at most one of a kind in use."""
+    made = []
+    for value in values:
+        told = fields(value, CARRIED, "adapter")
+        body = parts.pop(told["part"], None)
+        if body is None or not told["part"].startswith("adapter/"):
+            raise BadBundle("adapter: its file is not in the bundle")
+        if told["kind"] not in KINDS or not told["name"].strip():
+            raise BadBundle("adapter: it has no name, or is neither of pictures nor of words")
+        made.append(Carried(_text(told["name"], 200), told["kind"], _text(told["base"], 200),
+                            told["chosen"], body))  # fmt: skip
+    if any(sum(c.chosen for c in made if c.kind == kind) > 1 for kind in KINDS):
+        raise BadBundle("adapter: two of one kind cannot both be in use")
+    return tuple(made)
 
 
 def _reasons(values: list[Any], given: tuple[LogRow, ...]) -> tuple[Reason, ...]:

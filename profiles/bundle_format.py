@@ -36,7 +36,7 @@ def pack(parts: Mapping[str, bytes]) -> bytes:
     if size > PACKED:
         raise BadBundle(
             f"the bundle would be {size >> 20} MB, the limit is {PACKED >> 20}; take "
-            "fewer pictures of your own along, or export the answers alone"
+            "fewer adapters or pictures of your own along, or export the answers alone"
         )
     return b"".join([header.encode(), *parts.values()])
 

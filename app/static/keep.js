@@ -41,9 +41,11 @@ function empty() {
 function carry() {
   const path = `profiles/${state.profile.id}/export`;
   const link = (text, query) => h("a", { class: "button", href: url(`${path}?${query}`), download: "" }, icon("file"), text);
+  const file = link("Taste file", "what=bundle");
+  const tuned = h("input", { type: "checkbox", on: { change: () => (file.href = url(`${path}?what=bundle${tuned.checked ? "&adapters=true" : ""}`)) } });
   return h("section", { class: "box" }, h("h2", { text: "Files" }),
     h("p", { class: "note", text: "The taste file holds everything of this taste: answers, versions and your own pictures. Bring it to another machine and go on there." }),
-    h("div", { class: "row" }, link("Taste file", "what=bundle"), bringIn()),
+    h("div", { class: "row" }, file, bringIn()), h("label", { class: "note" }, tuned, " with what was tuned (about 10 MB each)"),
     h("p", { class: "note", text: "Only the answers, for your own sums:" }),
     h("div", { class: "row" }, link("Answers as JSONL", "what=answers&format=jsonl"), link("Answers as CSV", "what=answers&format=csv")));
 }
@@ -57,7 +59,7 @@ function bringIn() {
     try {
       const made = await upload("import", file.files[0]);
       await refresh(made.id);
-      toast(`${made.name || "The taste"} is here.`);
+      toast([`${made.name || "The taste"} is here.`, ...(made.left_out ?? []).map((said) => `Left out: ${said}.`)].join(" "));
     } catch (wrong) {
       toast(wrong.message, null, { bad: true });
     }

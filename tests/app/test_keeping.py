@@ -255,3 +255,36 @@ def test_with_a_reason_the_method_that_needs_them_can_be_used_and_learns(
     tiny.jobs.step()
     done = tiny.keeping.job(user, job["id"])
     assert done["state"] == "done", done["error"]
+
+
+def test_a_taste_file_carries_what_was_tuned_when_asked(
+    tiny: Studio, profile: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from profiles import bundle_format
+
+    user = tiny.store.local_user()
+    row = tune(tiny, profile)
+    tiny.keeping.change(user, row["id"], {"name": "evening", "chosen": None})
+    plain = tiny.export(user, profile)[0]
+    whole = tiny.export(user, profile, tuned=True)[0]
+    assert len(whole) > len(plain) and not any("adapter" in n for n in bundle_format.unpack(plain))
+    assert tiny.import_bundle(user, plain)["adapters"] == 0
+
+    made = tiny.import_bundle(user, whole)
+    assert made["adapters"] == 1 and made["left_out"] == []
+    (there,) = tiny.keeping.listed(made["id"])
+    assert there["name"] == "evening" and there["chosen"] and there["fits"]
+    assert there["card"]["answers"] == 10
+    assert tiny.keeping.load(there["id"]) == tiny.keeping.load(row["id"])
+
+    parts = bundle_format.unpack(whole)
+    body = parts["adapter/0"]
+    before = len(tiny.profiles(user))
+    for bad in (body[: len(body) // 2], body.replace(b"lora_A", b"lora_Q", 1), plain, b""):
+        with pytest.raises(Bad, match="an adapter in the file is not sound"):
+            tiny.import_bundle(user, bundle_format.pack({**parts, "adapter/0": bad}))
+    assert len(tiny.profiles(user)) == before, "nothing of it was taken in"
+    monkeypatch.setattr(tiny.maker, "lm_identity", lambda: "another-model")
+    other = tiny.import_bundle(user, whole)
+    assert other["adapters"] == 0 and "evening: made for" in other["left_out"][0]
+    assert tiny.keeping.listed(other["id"]) == []
