@@ -183,3 +183,63 @@ def words(address: str) -> list[str]:
     made = read_adapter(data, Base(name), shapes)
     with lora(backbone, made, 1.0):
         return list(backbone.write([Request("say hi", seed=5, max_tokens=24)]))
+
+
+def picked(address: str, n: int = 9) -> int:
+    """A profile with n answers about pictures: the first shown, whatever it is."""
+    profile = int(call(address, "profiles", {"name": "Bo"})["id"])
+    question = call(address, f"profiles/{profile}/question?medium=picture")
+    for k in range(n):
+        best = min(question["items"], key=lambda i: i["id"])
+        body = {"question_id": question["id"], "outcome": {"picks": [best["id"]]},
+                "idempotency_key": f"keep-picture-{k:03d}"}  # fmt: skip
+        question = call(address, "answers", body)["next"]
+    return profile
+
+
+@pytest.mark.slow
+def test_pictures_are_tuned_seen_tried_and_compared(browser: Any, address: str) -> None:
+    """The answers say pictures; the job draws beside the plain model; the adapter is tried."""
+    picked(address)
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    wrong: list[str] = []
+    page = opened(context, address, wrong)
+    tune = page.locator(".tune")
+    chosen = tune.locator('.switch [aria-pressed="true"]')
+    chosen.get_by_text("Pictures").wait_for(timeout=3 * WAIT)
+    tune.get_by_role("button", name="Words").click()
+    tune.get_by_text("Answer 8 more questions about words first.").wait_for(timeout=3 * WAIT)
+    tune.get_by_role("button", name="Pictures", exact=True).click()
+    tune.get_by_text("All settings").click(timeout=3 * WAIT)
+    assert tune.get_by_label("Method").input_value() == "diffusion_dpo"
+    page.get_by_label("Steps", exact=True).fill("1")
+    page.get_by_role("button", name="Tune: Quick").click()
+
+    rows = page.locator(".job .drawn")
+    rows.get_by_text("The plain model").wait_for(timeout=10 * WAIT)
+    loaded = "img => img.complete && img.naturalWidth === 96"
+    page.locator(".job .drawn img").first.scroll_into_view_if_needed()
+    page.wait_for_function(f"[...document.querySelectorAll('.job .drawn img')].some({loaded})")
+    adapter = page.locator(".adapter").first
+    adapter.wait_for(timeout=10 * WAIT)
+    assert adapter.inner_text().count("pictures") and "from 9 answers" in adapter.inner_text()
+
+    adapter.get_by_role("button", name="Try it").click()
+    sheet = page.locator("dialog")
+    sheet.get_by_role("button", name="Draw", exact=True).click()
+    sheet.locator(".drawn img").nth(7).wait_for(timeout=4 * WAIT)
+    page.keyboard.press("Escape")
+    adapter.get_by_role("button", name="Compare blind").click()
+    sheet.get_by_role("button", name="Draw two").click()
+    sheet.locator(".stage img.drawing").nth(1).wait_for(timeout=4 * WAIT)
+    page.keyboard.press("1")
+    sheet.get_by_text("So far you chose").or_(sheet.get_by_text("No choice yet")).wait_for(
+        timeout=3 * WAIT
+    )
+    page.keyboard.press("Escape")
+    adapter.get_by_role("button", name="Take it away...").click()
+    sheet.locator(".target", has_text="diffusers").first.wait_for(timeout=3 * WAIT)
+    assert sheet.get_by_text("cannot run this picture model").count() == 1
+    assert sheet.locator(".target", has_text="PEFT folder").count() == 0
+    context.close()
+    assert wrong == []

@@ -6,6 +6,7 @@ import { button, clear, h, icon, percent, plural } from "./dom.js";
 import { blind, tallyWords } from "./blind.js";
 import { on, setMedium, state, tell } from "./state.js";
 import { go } from "./tabs.js";
+import { tryOut } from "./trying.js";
 import { copyable } from "./tune.js";
 
 export function adapterBox() {
@@ -33,7 +34,8 @@ function one(row, paint) {
   const drop = async () => (await confirm(`Delete "${row.name}"?`, ["The tuned numbers and its exports are deleted. Your answers stay, and you can tune again."], "Delete")) && act(remove(`adapters/${row.id}`));
   const used = button("", () => act(patch(`adapters/${row.id}`, { chosen: !row.chosen })), { "aria-pressed": String(row.chosen) });
   clear(used, row.chosen ? icon("check", 16) : null, h("span", { class: "word", text: row.chosen ? "Used in Create" : "Use in Create" }));
-  const attempt = () => (setMedium("text"), go("create"), tell("try", row));
+  const drawn = row.kind === "picture";
+  const attempt = () => (drawn ? row.fits && tryOut(row) : (setMedium("text"), go("create"), tell("try", row)));
   return h("article", { class: "adapter" },
     h("div", { class: "topline" }, h("h3", { text: row.name }), used),
     h("p", { class: "note", text: facts(row) }),
@@ -45,9 +47,11 @@ function one(row, paint) {
 function facts(row) {
   const { card } = row;
   const seen = card.measured?.agreement;
-  return [new Date(1000 * row.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }),
+  const won = card.measured?.win;
+  return [row.kind === "picture" ? "pictures" : "words", new Date(1000 * row.created).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }),
     card.answers ? `from ${plural(card.answers, "answer")}` : "brought in", card.steps ? plural(card.steps, "step") : "",
     seen === undefined || seen === null ? "" : `guesses ${percent(seen)} of ${plural(card.measured.held ?? 0, "answer")} it was not shown`,
+    won === undefined ? "" : `${percent(won)} of its pictures liked more than plain, by what is known of you`,
     card.verdict, tallyWords(card.blind)].filter(Boolean).join(" · ");
 }
 
@@ -75,7 +79,7 @@ function away(row) {
   return dialog(`Take "${row.name}" away`, () => {
     const list = h("div", { class: "stack" }, h("p", { text: "Looking." }));
     const own = h("section", { class: "target" }, h("div", { class: "topline" }, h("h3", { text: "Another Penchant" }), h("a", { class: "button", href: url(`adapters/${row.id}/file`), download: "" }, icon("file"), "Download")), h("p", { class: "note", text: "Every byte is checked when it is brought in." }));
-    get(`adapters/${row.id}/exports`).then(({ targets }) => clear(list, own, targets.filter((told) => !told.words).map((told) => target(row, told)), answersOf(row, targets.filter((told) => told.words))), (wrong) => clear(list, h("p", { class: "bad", text: wrong.message })));
+    get(`adapters/${row.id}/exports`).then(({ targets, unfit }) => clear(list, own, targets.filter((told) => !told.words).map((told) => target(row, told)), unfit.map((told) => h("p", { class: "note", text: told.why })), answersOf(row, targets.filter((told) => told.words))), (wrong) => clear(list, h("p", { class: "bad", text: wrong.message })));
     return h("div", {}, h("p", { text: "Each file is written, then loaded again by the program it is for, and compared with what you see here. What does not match is not offered." }), list);
   }, { wide: true });
 }

@@ -1,10 +1,14 @@
-// Two texts, one of them tuned; which is which is told after the choice.
+// Two texts or pictures, one of them tuned; which is which is told after the choice.
 
 import { upload } from "./api.js";
 import { dialog } from "./dialogs.js";
 import { button, clear, h, plural } from "./dom.js";
 
-const PROMPTS = ["Invite a friend to dinner on Friday.", "Describe a quiet street in the morning.", "Thank a neighbour for their help.", "Tell a child why leaves fall.", "Write a note to leave on the fridge."];
+const PROMPTS = { picture: ["a cat", "a sailboat", "an umbrella", "a frog", "a balloon"], text: ["Invite a friend to dinner on Friday.", "Describe a quiet street in the morning.", "Thank a neighbour for their help.", "Tell a child why leaves fall.", "Write a note to leave on the fridge."] };
+const SAID = {
+  text: ["Both were written for the same sentence with the same luck.", "Write two", "Writing both. This takes a few seconds.", "two fresh drafts of the tuned one"],
+  picture: ["Both were drawn for the same words with the same luck.", "Draw two", "Drawing both. This takes a few seconds.", "two fresh pictures of the tuned one"],
+};
 const NAMES = { tuned: "tuned for you", plain: "the plain model" };
 
 export function tallyWords(tally) {
@@ -12,6 +16,8 @@ export function tallyWords(tally) {
   const judged = tally.mine + tally.other;
   return judged ? `blind, you chose your own in ${tally.mine} of ${judged}` : "";
 }
+
+const shown = (trial, side) => (trial.kind === "picture" ? h("img", { class: "drawing", src: trial[side], alt: `the ${side} picture` }) : h("p", { class: "passage", text: trial[side] }));
 
 export function blind(row) {
   return dialog("Which do you like better?", (close) => new Round(row, close).node, { wide: true });
@@ -21,20 +27,22 @@ class Round {
   constructor(row, close) {
     this.row = row;
     this.count = 0;
-    this.prompt = h("textarea", { class: "field", rows: 2, maxlength: 2000, "aria-label": "What should it be about?", value: PROMPTS[0] });
+    this.prompts = PROMPTS[row.kind];
+    const [how, begin, , fresh] = SAID[row.kind];
+    this.prompt = h("textarea", { class: "field", rows: 2, maxlength: 2000, "aria-label": "What should it be about?", value: this.prompts[0] });
     this.stage = h("div", { class: "stage" });
-    this.against = h("select", { class: "field short", "aria-label": "What to compare" }, h("option", { value: "plain", text: "tuned against plain" }), h("option", { value: "itself", text: "two fresh drafts of the tuned one" }));
-    this.node = h("div", { class: "blind" }, h("p", { class: "note", text: "Both were written for the same sentence with the same luck. One is tuned to you. Your choice also counts as an answer; choosing among fresh drafts teaches the next tuning most." }),
-      this.prompt, h("div", { class: "row" }, this.against, button("Write two", () => this.write(), { kind: "primary" }), button("Done", () => close(true), { kind: "quiet" })), this.stage);
+    this.against = h("select", { class: "field short", "aria-label": "What to compare" }, h("option", { value: "plain", text: "tuned against plain" }), h("option", { value: "itself", text: fresh }));
+    this.node = h("div", { class: "blind" }, h("p", { class: "note", text: `${how} One is tuned to you. Your choice also counts as an answer; choosing among fresh ones teaches the next tuning most.` }),
+      this.prompt, h("div", { class: "row" }, this.against, button(begin, () => this.write(), { kind: "primary" }), button("Done", () => close(true), { kind: "quiet" })), this.stage);
     this.node.addEventListener("keydown", (event) => this.keys(event));
   }
 
   async write() {
-    clear(this.stage, h("p", { class: "status", role: "status", text: "Writing both. This takes a few seconds." }));
-    const body = new Blob([JSON.stringify({ prompt: this.prompt.value.trim() || PROMPTS[0], seed: Math.floor(Math.random() * 1000000), against: this.against.value })], { type: "application/json" });
+    clear(this.stage, h("p", { class: "status", role: "status", text: SAID[this.row.kind][2] }));
+    const body = new Blob([JSON.stringify({ prompt: this.prompt.value.trim() || this.prompts[0], seed: Math.floor(Math.random() * 1000000), against: this.against.value })], { type: "application/json" });
     try {
       this.trial = await upload(`adapters/${this.row.id}/blind`, body);
-      const card = (side, key) => h("section", { class: "sample" }, h("p", { class: "passage", text: this.trial[side] }), button("This one", () => this.pick(side), { key }));
+      const card = (side, key) => h("section", { class: "sample" }, shown(this.trial, side), button("This one", () => this.pick(side), { key }));
       clear(this.stage, h("div", { class: "two" }, card("left", "1"), card("right", "2")), h("div", { class: "row middle" }, button("No difference", () => this.pick("same"), { key: "0" })));
       this.stage.querySelector("button")?.focus();
     } catch (wrong) {
@@ -57,8 +65,8 @@ class Round {
     try {
       const told = await upload(`adapters/${this.row.id}/blind/${trial.trial}`, body);
       this.count += 1;
-      this.prompt.value = PROMPTS[this.count % PROMPTS.length];
-      const word = (where) => h("section", { class: `sample ${where === side ? "chosen" : ""}` }, h("h3", { text: NAMES[told[where]] }), h("p", { class: "passage", text: trial[where] }));
+      this.prompt.value = this.prompts[this.count % this.prompts.length];
+      const word = (where) => h("section", { class: `sample ${where === side ? "chosen" : ""}` }, h("h3", { text: NAMES[told[where]] }), shown(trial, where));
       const { mine, other, same } = told.tally;
       const score = told.fresh ? `${plural(told.fresh, "choice")} among fresh drafts so far.` : mine + other ? `So far you chose your own in ${mine} of ${mine + other}${same ? `, ${plural(same, "tie")}` : ""}.` : "No choice yet.";
       clear(this.stage, h("div", { class: "two" }, word("left"), word("right")), h("p", { class: "strong", role: "status", text: score }), h("div", { class: "row" }, button("Another", () => this.write(), { kind: "primary" })));

@@ -1,9 +1,10 @@
 // A tuning at work: how far, how long, what it says, what it writes; the same in every browser.
 
-import { get, post } from "./api.js";
+import { get, post, url } from "./api.js";
 import { confirm, toast } from "./dialogs.js";
 import { button, clear, h, s } from "./dom.js";
 import { on, state, tell } from "./state.js";
+import { pictures } from "./trying.js";
 
 const EVERY = 1500;
 const NAMES = { queued: "Waiting its turn", running: "Tuning", paused: "Paused", interrupted: "Interrupted", failed: "It could not go on", done: "Done", stopped: "Stopped" };
@@ -69,7 +70,9 @@ function paint(parts, job, look) {
   clear(parts.plots, plots(job.curve ?? []));
   const checked = (job.curve ?? []).filter((row) => row.ranking !== undefined).pop();
   parts.ranked.textContent = checked ? `Of your pairs it finds what you chose likelier in ${Math.round(100 * checked.ranking)} %; the best it could reach is ${Math.round(100 * checked.possible)} %.` : "";
-  if (job.samples?.length) clear(parts.samples, samples(job.samples));
+  const seen = `${job.id} ${job.samples?.length}`;
+  if (job.samples?.length && parts.seen !== seen) clear(parts.samples, job.samples[0].pictures ? drawings(job) : samples(job.samples));
+  parts.seen = seen;
 }
 
 function said(job) {
@@ -89,9 +92,12 @@ function buttons(job, look) {
   return ["resume", "pause", "stop", "discard"].filter((what) => job.can.includes(what)).map((what) => button(...made[what]));
 }
 
+const SHARES = ["agreement", "win"];
 const PLOTS = [
   ["loss", "Loss", "falls while it learns"],
+  ["win", "Liked more than plain", "of its pictures on the same seeds, by what is known of you"],
   ["agreement", "Agreement", "answers it was not shown, guessed right"],
+  ["distance", "Distance from the plain model", "as a share of that model's own error"],
   ["kl", "Distance from the plain model", "it is stopped before this grows too far"],
 ];
 
@@ -100,7 +106,7 @@ function plots(curve) {
     const rows = curve.filter((row) => row[key] !== undefined);
     if (rows.length < 2) return null;
     const last = rows[rows.length - 1][key];
-    const told = key === "agreement" ? `${Math.round(100 * last)} %` : last.toFixed(2);
+    const told = SHARES.includes(key) ? `${Math.round(100 * last)} %` : last.toFixed(2);
     return h("figure", { class: "plot" }, h("figcaption", {}, h("strong", { text: title }), ` ${told}`), line(rows, key, `${title}: ${told} at step ${rows[rows.length - 1].step}`), h("p", { class: "note", text: hint }));
   });
 }
@@ -108,7 +114,7 @@ function plots(curve) {
 function line(rows, key, label) {
   const [wide, high] = [220, 64];
   const values = rows.map((row) => row[key]);
-  const [low, top] = key === "agreement" ? [0, 1] : [Math.min(...values, key === "kl" ? 0 : Infinity), Math.max(...values)];
+  const [low, top] = SHARES.includes(key) ? [0, 1] : [Math.min(...values, key === "kl" ? 0 : Infinity), Math.max(...values)];
   const span = rows[rows.length - 1].step - rows[0].step || 1;
   const x = (row) => 4 + ((wide - 8) * (row.step - rows[0].step)) / span;
   const y = (value) => 6 + (high - 12) * (1 - (value - low) / (top - low || 1));
@@ -116,6 +122,15 @@ function line(rows, key, label) {
   return s("svg", { viewBox: `0 0 ${wide} ${high}`, role: "img", "aria-label": label, class: "spark" },
     s("path", { class: "line", d: `M${rows.map((row) => `${x(row).toFixed(1)},${y(row[key]).toFixed(1)}`).join(" L")}` }),
     s("circle", { class: "point", cx: x(end), cy: y(end[key]), r: 3 }));
+}
+
+/** The base model's row on top; a step done again after a resume counts once. */
+function drawings(job) {
+  const rows = [...new Map(job.samples.map((row) => [row.step, row])).values()].sort((a, b) => a.step - b.step);
+  const sources = (row) => row.pictures.map((name) => url(`jobs/${job.id}/samples/${name}`));
+  return h("details", { open: true }, h("summary", { text: "What it draws" }),
+    h("p", { class: "note", text: `${rows[0].prompts.join(", ")}; the same seeds in every row.` }),
+    rows.map((row) => pictures(row.step ? `After step ${row.step}` : "The plain model", sources(row), row.step ? `drawn after step ${row.step}` : "drawn by the plain model", row.step ? `Liked more than plain in ${Math.round(100 * row.win)} of 100, by what is known of you.` : "")));
 }
 
 function samples(rows) {

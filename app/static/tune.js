@@ -3,46 +3,57 @@
 import { get, post } from "./api.js";
 import { toast } from "./dialogs.js";
 import { button, clear, h, plural } from "./dom.js";
-import { on, setMedium, state, tell } from "./state.js";
+import { MEDIA, on, setMedium, state, tell } from "./state.js";
 import { go } from "./tabs.js";
 
 const MORE = { quick: "a first try", good: "the usual", best: "when you have time" };
 const LABELS = { steps: "Steps", batch: "Answers a step", rate: "Learning rate", rank: "Rank", seed: "Seed", held_out: "Share kept aside for the check" };
 
+const WHAT = {
+  text: { model: "the language model", of: "about words", answer: "Answer about words" },
+  picture: { model: "the picture model", of: "about pictures", answer: "Answer about pictures" },
+};
+
 export function tuneBox() {
   const body = h("div", { class: "stack" });
-  const node = h("section", { class: "box tune" }, h("h2", { text: "Tune a model" }), body);
   let drawn = null;
+  let picked = null;
+  const options = Object.entries(MEDIA).map(([medium, word]) => h("button", { type: "button", class: "option", "aria-pressed": "false", data: { medium }, text: word, on: { click: () => ((picked = medium), paint()) } }));
+  const node = h("section", { class: "box tune" }, h("div", { class: "topline" }, h("h2", { text: "Tune a model" }), h("div", { class: "switch", role: "group", "aria-label": "What to tune" }, options)), body);
+  const count = (medium) => state.progress[medium]?.answers ?? state.profile.answers[medium];
   const paint = async () => {
     node.hidden = Boolean(state.job);
     if (!state.profile || node.hidden || !node.isConnected) return;
-    const wanted = `${state.profile.id} ${state.progress.text?.answers}`;
+    const leads = count("picture") - count("text");
+    const medium = picked ?? (leads ? (leads > 0 ? "picture" : "text") : state.medium);
+    options.forEach((option) => option.setAttribute("aria-pressed", String(option.dataset.medium === medium)));
+    const wanted = `${state.profile.id} ${medium} ${count(medium)}`;
     if (wanted === drawn) return;
     drawn = wanted;
     try {
-      const offer = await get(`profiles/${state.profile.id}/tune`);
+      const offer = await get(`profiles/${state.profile.id}/tune?medium=${medium}`);
       if (wanted === drawn) clear(body, offer.ready ? ready(offer, () => (drawn = null)) : notYet(offer));
     } catch (wrong) {
       drawn = null;
       clear(body, h("p", { class: "bad", text: wrong.message }));
     }
   };
+  on("profile", () => (picked = null));
   for (const what of ["profile", "progress", "job", "tuned"]) on(what, paint);
   return { node, paint };
 }
 
 function notYet(offer) {
-  const choose = () => (setMedium("text"), go("choose"));
-  return [h("p", { text: "A small add-on for the language model, trained on your answers, on this machine, in minutes. It runs on its own and can be paused." }),
-    h("p", { class: "strong", text: offer.why }), h("div", { class: "row" }, button("Answer about words", choose, { kind: "primary" })),
-    h("p", { class: "note", text: "Tuning a picture model comes later; pictures are chosen to your taste without it." })];
+  const choose = () => (setMedium(offer.medium), go("choose"));
+  return [h("p", { text: `A small add-on for ${WHAT[offer.medium].model}, trained on your answers, on this machine, in minutes. It runs on its own and can be paused.` }),
+    h("p", { class: "strong", text: offer.why }), h("div", { class: "row" }, button(WHAT[offer.medium].answer, choose, { kind: "primary" }))];
 }
 
 function ready(offer, again) {
   const drawer = settings(offer);
   const start = async (preset) => {
     try {
-      const job = await post(`profiles/${state.profile.id}/tune`, { preset, ...drawer.given() });
+      const job = await post(`profiles/${state.profile.id}/tune`, { preset, medium: offer.medium, ...drawer.given() });
       again();
       state.job = job;
       tell("job", job);
@@ -50,7 +61,7 @@ function ready(offer, again) {
       toast(wrong.message, null, { bad: true });
     }
   };
-  return [h("p", { text: `A small add-on for the language model, trained on ${plural(offer.answers, "answer")} about words, on this machine. You can close the page meanwhile.` }),
+  return [h("p", { text: `A small add-on for ${WHAT[offer.medium].model}, trained on ${plural(offer.answers, "answer")} ${WHAT[offer.medium].of}, on this machine. You can close the page meanwhile.` }),
     h("div", { class: "presets" }, offer.presets.map((preset) => card(preset, start))), drawer.node];
 }
 
@@ -67,16 +78,17 @@ function card(preset, start) {
 function settings(offer) {
   const numbers = Object.fromEntries(Object.entries(offer.settings).map(([name, value]) => [name, h("input", { class: "field short", type: "number", step: "any", placeholder: String(value), id: `tune-${name}` })]));
   const method = h("select", { class: "field", id: "tune-objective" }, offer.objectives.map((row) => h("option", { value: row.name, disabled: !row.usable }, row.usable ? row.label : `${row.label} (${row.why})`)));
+  const from = h("select", { class: "field", id: "tune-from" }, h("option", { value: "", text: "the base model" }), (offer.from ?? []).map((row) => h("option", { value: row.id, text: row.name })));
   const knobs = h("div", { class: "fields" });
   const command = h("code");
   let inputs = {};
   const given = () => {
     const filled = (fields) => Object.fromEntries(Object.entries(fields).filter(([, field]) => field.value !== "").map(([name, field]) => [name, Number(field.value)]));
-    return { objective: method.value, knobs: filled(inputs), settings: filled(numbers) };
+    return { objective: method.value, knobs: filled(inputs), settings: filled(numbers), ...(from.value && { start: Number(from.value) }) };
   };
   const tellCommand = () => {
-    const { objective, knobs: set, settings: changed } = given();
-    const words = [offer.command, ...Object.entries(changed).filter(([name]) => name !== "held_out").map(([name, value]) => `--${name} ${value}`), ...Object.entries(set).map(([name, value]) => `--set ${name}=${value}`)];
+    const { objective, knobs: set, settings: changed, start } = given();
+    const words = [offer.command, ...(start ? [`--from ${start}`] : []), ...Object.entries(changed).filter(([name]) => name !== "held_out").map(([name, value]) => `--${name} ${value}`), ...Object.entries(set).map(([name, value]) => `--set ${name}=${value}`)];
     command.textContent = (objective === offer.objectives[0].name ? words : [...words, `--objective ${objective}`]).join(" ");
   };
   const pick = () => {
@@ -89,6 +101,7 @@ function settings(offer) {
   pick();
   const fields = h("div", { class: "fields" }, Object.entries(numbers).map(([name, field]) => h("label", { for: field.id }, h("span", { text: LABELS[name] ?? name }), field)));
   const node = h("details", { class: "more", on: { input: tellCommand } }, h("summary", { text: "All settings" }),
+    offer.from?.length ? h("label", { for: "tune-from" }, h("span", { text: "Go on from" }), from) : "",
     h("label", { for: "tune-objective" }, h("span", { text: "Method" }), method), knobs, fields,
     h("p", { class: "note", text: "The same as a command:" }), copyable(command));
   return { node, given };
