@@ -5,6 +5,8 @@ whoever needs the result does the work itself and meets the same error in the op
 """
 
 import logging
+import os
+import sys
 import threading
 import time
 from collections import OrderedDict
@@ -14,14 +16,19 @@ log = logging.getLogger("penchant")
 
 
 class Ahead:
-    """Runs callables by key, latest wins, after an optional quiet time in seconds."""
+    """Runs callables by key, latest wins, after an optional quiet time in seconds.
 
-    def __init__(self) -> None:
+    `meek`: its work stands back behind everything else that wants the processor, where the system
+    can tell threads apart (Linux); the threads it starts inherit that.
+    """
+
+    def __init__(self, name: str = "ahead", meek: bool = False) -> None:
+        self._meek = meek
         self._todo: OrderedDict[object, tuple[float, Callable[[], None]]] = OrderedDict()
         self._wake = threading.Condition()
         self._running: object = None
         self._closed = False
-        self._thread = threading.Thread(target=self._run, name="ahead", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def do(self, key: object, work: Callable[[], None], quiet: float = 0.0) -> None:
@@ -60,6 +67,8 @@ class Ahead:
         return None
 
     def _run(self) -> None:
+        if self._meek and sys.platform == "linux":
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 15)
         while (job := self._next()) is not None:
             try:
                 job[1]()

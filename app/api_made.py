@@ -1,4 +1,6 @@
-"""Routes of what was made: pages of it, its pictures, deleting one, a strip of strengths."""
+"""Routes of what was made: pages of it, its pictures, deleting one, a strip of strengths; and of
+what is drawn and said beside the questions: captions, the switch of drawing ahead.
+"""
 
 import threading
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -20,8 +22,18 @@ class StripIn(Strict):
     depth: Literal["steered", "tuned"] | None = None
 
 
+class CaptionIn(Strict):
+    item: Id
+    words: str = Field("", max_length=200)
+
+
+class SwitchIn(Strict):
+    on: bool
+
+
 def made_routes(router: APIRouter, studio: "Studio") -> None:
     """All of them on one router."""
+    _choosing(router, studio)
     made = studio.made
 
     @router.get("/profiles/{profile}/made")
@@ -59,3 +71,17 @@ def made_routes(router: APIRouter, studio: "Studio") -> None:
         stop = threading.Event()
         lines = made.strip(user, profile, given.model_dump(), stop.is_set)
         return StreamingResponse(streamed(lines, stop), media_type="application/x-ndjson")
+
+
+def _choosing(router: APIRouter, studio: "Studio") -> None:
+    @router.post("/profiles/{profile}/captions")
+    def caption(profile: Id, given: CaptionIn, user: User) -> dict[str, Any]:
+        return studio.captions.put(user, profile, given.item, given.words)
+
+    @router.get("/drawn-for-you")
+    def fresh(user: User) -> dict[str, Any]:
+        return studio.fresh.about(user)
+
+    @router.post("/drawn-for-you")
+    def switch(given: SwitchIn, user: User) -> dict[str, Any]:
+        return studio.fresh.switch(user, given.on)

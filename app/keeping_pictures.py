@@ -68,7 +68,8 @@ class PictureOrders:
     def examples(self, profile: int, captions: bool = False, seed: int = 0) -> "list[Example]":
         """Pairs of pictures: the person's own first choice, then what the belief adds.
 
-        `captions`: also own pairs that show two different things, each under its own name.
+        `captions`: also own pairs that show two different things, each under its own name, or
+        under the person's own words for it.
         """
         from engine.examples import from_answers, from_belief
 
@@ -77,13 +78,14 @@ class PictureOrders:
             return []
         candidate = self.studio.shelves.candidate
         shown = {i: candidate(i) for c in comparisons for i in c.question.items}
-        every = from_answers(comparisons, shown, "picture")
+        told = self.studio.captions.on(profile, shown) if captions else shown
+        every = from_answers(comparisons, told, "picture")
         drawable = {c.hash for c in shown.values() if self._drawable(c)}
         own = [e for e in every if drawable.issuperset(e.texts) and (captions or not e.prompts)]
-        told = self._told(profile, from_belief)
+        more = self._told(profile, from_belief)
         made = np.random.default_rng([seed, profile])
         own = [own[i] for i in made.permutation(len(own))[: PAIRS // 3]]
-        return own + [told[i] for i in made.permutation(len(told))[: PAIRS - len(own)]]
+        return own + [more[i] for i in made.permutation(len(more))[: PAIRS - len(own)]]
 
     def _told(self, profile: int, from_belief: Any) -> "list[Example]":
         mind = self.studio.minds.seat(profile, "picture").mind

@@ -7,13 +7,13 @@ comes back. Every cost on the click path is independent of how many answers came
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data import Comparison, Features, Kind, Outcome, Question
+from engine.data import Array, Comparison, Features, Kind, Outcome, Question
 from engine.preference import PREFERENCE
 from engine.prequential import Tally
 from engine.queries import QUERIES
@@ -38,6 +38,15 @@ class Shelf:
     groups: tuple[NDArray[np.int64], ...]
     roam: NDArray[np.int64]
     prior: Any
+
+    def longer(self, ids: Sequence[int], matrix: Array) -> "Shelf":
+        """The same with more rows at its end, which no rule picks by itself. matrix (n, d)."""
+        if not len(ids):
+            return self
+        old = self.features
+        every = np.concatenate([old.ids, np.array(ids, np.int64)])
+        return replace(self, features=Features(old.space, every,
+                                               np.concatenate([old.matrix, matrix])))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,9 +84,12 @@ class Mind:
     def blank(cls, profile: int, shelf: Shelf, method: str = "bradley_terry") -> "Mind":
         return cls(profile, shelf, PREFERENCE[method].load().blank(shelf.prior))
 
-    def form(self) -> str:
-        """Grids first, and every third question a pair: closer, and it can come back swapped."""
-        return "pair" if self.answers % 3 == 2 else "grid"
+    def form(self, ahead: int = 0) -> str:
+        """Grids first, and every third question a pair: closer, and it can come back swapped.
+
+        `ahead`: of the question after so many more answers.
+        """
+        return "pair" if (self.answers + ahead) % 3 == 2 else "grid"
 
     def plan(self, form: str | None = None) -> Plan:
         """The next question, by the person's own posterior; the same state asks the same."""
@@ -99,6 +111,14 @@ class Mind:
             recent=tuple(self.recent),
         )
         shown = tuple(int(i) for i in self.shelf.features.ids[rng.permutation(rows)])
+        self.recent.append(shown)
+        return Plan(shown, rule)
+
+    def offered(self, items: tuple[int, ...], rule: str) -> Plan:
+        """A question that was prepared elsewhere takes its turn."""
+        n, self.asked = self.asked, self.asked + 1
+        rng = np.random.default_rng([self.profile, n, self.seq])
+        shown = tuple(int(i) for i in rng.permutation(items))
         self.recent.append(shown)
         return Plan(shown, rule)
 

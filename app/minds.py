@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.ahead import Ahead
-from app.mind import Mind, Shelf
+from app.mind import Mind, Plan, Shelf
 from engine.data import Comparison, Kind, Outcome, Question
 from engine.preference import PREFERENCE
 
@@ -59,6 +59,8 @@ class Minds:
         self.store, self.shelf, self.write, self.ahead = store, shelf, write, ahead
         self._seats: OrderedDict[tuple[int, Kind], Seat] = OrderedDict()
         self._lock = threading.Lock()
+        # May bring a question of its own: asked with the mind and the form, under the mind's lock.
+        self.offer: Callable[[Mind, str], Plan | None] = lambda _mind, _form: None
 
     def seat(self, profile: int, kind: Kind) -> Seat:
         """The seat of a profile and medium; rebuilt from the store when not in memory."""
@@ -80,6 +82,14 @@ class Minds:
         with self._lock:
             return [kind for owner, kind in self._seats if owner == profile]
 
+    def put_shelf(self, profile: int, kind: Kind, shelf: Shelf) -> None:
+        """More to look at, for a mind that is in memory: its belief stays as it is."""
+        with self._lock:
+            seat = self._seats.get((profile, kind))
+        if seat is not None:
+            with seat.mind.lock:
+                seat.mind.shelf = shelf
+
     def forget(self, profile: int, kind: Kind | None = None) -> None:
         """Drop from memory; the store has everything."""
         with self._lock:
@@ -95,6 +105,8 @@ class Minds:
                 found = self.store.open_question(profile, kind, wanted)
                 usable = found is not None and seat.mind.knows(found)
                 seat.current = found if usable else self._ask(seat, wanted)
+                if seat.ready is not None and seat.ready.id == seat.current.id:
+                    seat.ready = None
                 self._prepare(profile, kind)
             return seat.current
 
@@ -177,7 +189,8 @@ class Minds:
 
     def _ask(self, seat: Seat, form: str | None = None) -> Question:
         mind = seat.mind
-        plan = mind.plan(form)
+        form = form or mind.form()
+        plan = self.offer(mind, form) or mind.plan(form)
         question: Question = self.store.add_question(
             mind.profile, mind.shelf.kind, plan.items, plan.rule, plan.repeat_of
         )
@@ -207,7 +220,8 @@ class Minds:
             seat = self.seat(profile, kind)
             with seat.mind.lock:
                 if seat.ready is None:
-                    seat.ready = self._ask(seat)
+                    # It will be shown when the one in front of the person is answered.
+                    seat.ready = self._ask(seat, seat.mind.form(1))
 
         self.ahead.do(("next", profile, kind), work)
 

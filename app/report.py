@@ -126,9 +126,11 @@ def _list(words: list[str]) -> str:
 
 def extremes(mind: Mind, k: int = 6) -> dict[str, list[tuple[int, float, float]]]:
     """Best, worst and most uncertain items as (id, score, std), scores centred on the shelf."""
-    mean, std = mind.belief.believe(mind.shelf.features.matrix)
+    # What was drawn to be asked about is no find: it stays out.
+    seen = mind.shelf.roam
+    mean, std = mind.belief.believe(mind.shelf.features.matrix[seen])
     mean = mean - mean.mean()
-    ids = mind.shelf.features.ids
+    ids = mind.shelf.features.ids[seen]
 
     def rows(order: NDArray[np.int64]) -> list[tuple[int, float, float]]:
         return [(int(ids[i]), float(mean[i]), float(std[i])) for i in order[:k]]
@@ -163,5 +165,5 @@ def points(mind: Mind, flat: NDArray[np.float32], most: int = 600) -> list[dict[
             "score": round(float(mean[i]), 4),
             "std": round(float(std[i]), 4),
         }
-        for i in range(0, len(flat), step)
+        for i in range(0, min(len(flat), len(mean)), step)
     ]

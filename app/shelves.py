@@ -179,18 +179,46 @@ class Shelves:
         self, who: tuple[int, int], blobs: Sequence[tuple[str, bytes]], made: str = "own"
     ) -> list[int]:
         """Check, shrink, encode and store pictures: (name or prompt, file) each."""
+        ids = self._keep_pictures(who, blobs, made, [{}] * len(blobs))
+        self.forget(who[0])
+        return ids
+
+    def add_drawn(
+        self, who: tuple[int, int], drawn: Sequence[tuple[str, bytes, dict[str, Any]]]
+    ) -> tuple[list[int], Shelf]:
+        """Store drawings (prompt, file, how it was made); their ids, and the shelf with them on it.
+
+        The shelf grows by rows: nothing that is there is read again.
+        """
+        shelf = self.of_user(who[0], "picture")
+        blobs = [(prompt, body) for prompt, body, _ in drawn]
+        ids = self._keep_pictures(who, blobs, "generated", [about for *_, about in drawn])
+        new = [i for i in dict.fromkeys(ids) if i not in shelf.features]
+        for item in new:
+            self._candidates[item] = self.store.item(item)
+        hashes = [self._candidates[i].hash for i in new]
+        longer = shelf.longer(new, self.store.embeddings(SPACE["picture"], hashes))
+        with self._lock:
+            self._own[who[0], "picture"] = longer
+        return ids, longer
+
+    def _keep_pictures(
+        self,
+        who: tuple[int, int],
+        blobs: Sequence[tuple[str, bytes]],
+        made: str,
+        abouts: Sequence[dict[str, Any]],
+    ) -> list[int]:
         pictures = [_read(name, data) for name, data in blobs]
         packed = [_pack(p) for p in pictures]
         hashes = [hashlib.sha256(b).hexdigest() for b in packed]
         self._embed("picture", hashes, pictures)
         rows = []
-        for (name, _), digest, body in zip(blobs, hashes, packed, strict=True):
+        for (name, _), digest, body, about in zip(blobs, hashes, packed, abouts, strict=True):
             stem = name.rsplit("/", 1)[-1].rsplit(".", 1)[0][:80] if made == "own" else name
-            rows.append(self.new_item(digest, stem, None, made, {}, body))
+            rows.append(self.new_item(digest, stem, None, made, about, body))
         self._caption(hashes, [r.prompt for r in rows])
-        ids = self.store.add_items("picture", rows, *who)
-        self.forget(who[0])
-        return [int(i) for i in ids]
+        return [int(i) for i in self.store.add_items("picture", rows, *who)]
 
     def complete(self, user: int) -> None:
         """Encode what came in without vectors, as after an import."""

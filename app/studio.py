@@ -12,6 +12,8 @@ from typing import Any
 from app import report, wire
 from app.ahead import Ahead
 from app.bundles import Bundles
+from app.captions import Captions
+from app.fresh import Fresh
 from app.jobs import Jobs, Processes, Runner
 from app.keeping import Keeping
 from app.made import Made
@@ -21,6 +23,7 @@ from app.reasons import CHIPS, Reasons
 from app.shelves import Shelves
 from app.wire import Bad, Missing
 from engine.data import Kind, Outcome, Question
+from profiles.notes import Notes
 from profiles.store import NewAnswer, NewItem, Store
 
 VERSION = "0.1.0"
@@ -44,6 +47,9 @@ class Studio:
         self._changed = 0
         self._ready = True
         self.reasons, self.bundles = Reasons(self), Bundles(self)
+        self.notes = Notes(store.read, store.write)
+        self.captions = Captions(self)
+        self.fresh = Fresh(self)
         self.keeping = Keeping(self)
         self.made = Made(self)
         self.jobs = Jobs(store.work, store.folder / "jobs", self.keeping.commit,
@@ -65,6 +71,7 @@ class Studio:
     def close(self) -> None:
         self._ready = False
         self.jobs.close()
+        self.fresh.close()
         self.ahead.close()
         self.maker.close()
         self.store.close()
@@ -140,6 +147,8 @@ class Studio:
             raise Bad(str(wrong)) from None
         stored, following = self.minds.answer(Vote(asked, read, strength, ms, source, key))
         self.maker.warm(asked.kind)
+        if asked.kind == "picture":
+            self.fresh.after(user, asked.profile)
         self._tell()
         return {
             "seq": stored.seq,
@@ -293,7 +302,7 @@ class Studio:
 
     def media(self, user: int, item: int) -> tuple[bytes, str]:
         """Bytes and type of a picture or passage this user may see."""
-        found = self._own_item(user, item)
+        found = self.item(user, item)
         if found.kind == "text":
             return (found.text or "").encode(), "text/plain; charset=utf-8"
         return self.shelves.media(found)
@@ -354,7 +363,8 @@ class Studio:
             raise Missing(f"there is no question {question}; ask for one first") from None
         return asked
 
-    def _own_item(self, user: int, item: int) -> Any:
+    def item(self, user: int, item: int) -> Any:
+        """The Candidate, if this user may see it."""
         try:
             found, owner = self.store.item(item), self.store.item_owner(item)
         except KeyError:
@@ -377,18 +387,13 @@ class Studio:
             "progress": report.progress(mind),
             "next_kind": mind.form(),
             # The page loads these while the person looks at this question.
-            "ahead": self._ahead(seat.ready),
+            "ahead": wire.ahead(seat.ready),
             "reasons": list(CHIPS) if asked.kind == "text" else [],
             "can_undo": mind.seq > 0,
             "can_redo": self.store.can_redo(asked.profile, asked.kind),
         }
-        return wire.question(asked, [self.shelves.candidate(i) for i in asked.items], state)
-
-    @staticmethod
-    def _ahead(ready: Question | None) -> list[str]:
-        if ready is None or ready.kind == "text":
-            return []
-        return [f"/api/v1/media/{i}" for i in ready.items]
+        shown = [self.shelves.candidate(i) for i in asked.items]
+        return wire.question(asked, shown, state, self.captions.of(asked.profile))
 
     def _profile_json(self, row: Any) -> dict[str, Any]:
         return wire.profile(row, self.store.counts(row.id))

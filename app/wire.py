@@ -1,5 +1,6 @@
 """The shapes that leave the Studio: plain dicts for JSON, and the two errors a caller can mend."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from engine.data import Candidate, Question
@@ -26,6 +27,8 @@ def item(
     if candidate.kind == "picture":
         made["media"] = f"/api/v1/media/{candidate.id}"
         made["alt"] = candidate.prompt or "a picture"
+        if candidate.attributes.get("for"):
+            made["mark"] = "drawn for you"
     else:
         made["text"] = candidate.text
     if score is not None:
@@ -36,16 +39,32 @@ def item(
     return made
 
 
-def question(asked: Question, items: list[Candidate], state: dict[str, Any]) -> dict[str, Any]:
-    """A question as the card draws it, with the state of the loop around it."""
+def question(
+    asked: Question, items: list[Candidate], state: dict[str, Any], words: Mapping[int, str]
+) -> dict[str, Any]:
+    """A question as the card draws it, with the state of the loop around it.
+
+    `words`: captions of the person's own, by item.
+    """
     return {
         "id": asked.id,
         "medium": asked.kind,
         "kind": asked.form,
-        "items": [item(c) for c in items],
+        "items": [{**item(c), **_own(c, words)} for c in items],
         "rule": asked.rule,
         **state,
     }
+
+
+def _own(candidate: Candidate, words: Mapping[int, str]) -> dict[str, str]:
+    return {"caption": words[candidate.id]} if candidate.id in words else {}
+
+
+def ahead(ready: Question | None) -> list[str]:
+    """Addresses of the pictures of a prepared question."""
+    if ready is None or ready.kind == "text":
+        return []
+    return [f"/api/v1/media/{i}" for i in ready.items]
 
 
 def profile(row: Any, counts: dict[str, int]) -> dict[str, Any]:

@@ -98,3 +98,9 @@ def key() -> Callable[[], str]:
 def no_warming(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models are loaded where a test asks for them: a load that outlives its test would race."""
     monkeypatch.setattr("app.making.Maker.warm", lambda self, kind: None)
+
+
+@pytest.fixture(autouse=True)
+def no_drawing_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is drawn behind a test's back; a test of it draws where it asks."""
+    monkeypatch.setattr("app.fresh.Fresh.after", lambda self, user, profile: None)

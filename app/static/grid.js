@@ -1,6 +1,7 @@
 // Several at a time: nine pictures or three passages; picks keep their click order.
 
 import { media } from "./api.js";
+import { captions } from "./caption.js";
 import { h } from "./dom.js";
 
 /** What a person sees of one thing: the picture, or the passage. */
@@ -8,7 +9,7 @@ export function face(item) {
   if (!item.media) return h("span", { class: "passage", text: item.text });
   const image = h("img", { src: media(item), alt: item.alt ?? item.prompt ?? "a picture", draggable: "false", decoding: "async" });
   image.addEventListener("error", () => image.replaceWith(h("span", { class: "lost", text: "This picture is missing." })));
-  return image;
+  return item.mark ? [image, h("span", { class: "made-for", text: item.mark })] : image;
 }
 
 /** The task that all passages of a question answer, when it is one and the same. */
@@ -24,10 +25,11 @@ export class Grid {
     this.picks = [];
     this.changed = changed;
     this.tiles = question.items.map((item, index) => this.#tile(item, index));
-    this.node = h("div", {
+    const tiles = h("div", {
       class: `grid ${question.medium}`, role: "group", "aria-label": "Pick the ones you like",
       style: { "--columns": question.medium === "text" ? Math.min(3, question.items.length) : Math.ceil(Math.sqrt(question.items.length)) },
     }, this.tiles);
+    this.node = h("div", {}, tiles, captions(question));
   }
 
   #tile(item, index) {

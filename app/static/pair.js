@@ -1,5 +1,6 @@
 // Two at a time. A click, an arrow or a swipe chooses; a long swipe or Shift means much better.
 
+import { captions } from "./caption.js";
 import { h } from "./dom.js";
 import { face } from "./grid.js";
 
@@ -11,7 +12,8 @@ export class Pair {
     this.question = question;
     this.choose = choose;
     this.cards = question.items.map((item, index) => this.#card(item, index));
-    this.node = h("div", { class: `pair ${question.medium}`, role: "group", "aria-label": "Which do you like more?" }, this.cards);
+    const cards = h("div", { class: `pair ${question.medium}`, role: "group", "aria-label": "Which do you like more?" }, this.cards);
+    this.node = h("div", {}, cards, captions(question));
   }
 
   #card(item, index) {

@@ -1,7 +1,7 @@
 // Settings, in the sidebar that the gear opens: look, folder, models, device, privacy, keys.
 
-import { post, root } from "./api.js";
-import { shortcuts } from "./dialogs.js";
+import { get, post, root } from "./api.js";
+import { shortcuts, toast } from "./dialogs.js";
 import { button, clear, h, icon } from "./dom.js";
 import { keep, on, recall, state } from "./state.js";
 
@@ -47,7 +47,7 @@ export function settings() {
   const shut = button("", toggleSettings, { kind: "quiet round", "aria-label": "Close settings" });
   clear(shut, icon("close"));
   node = h("div", { class: "settings", role: "region", "aria-label": "Settings", inert: true, on: { keydown: (event) => event.key === "Escape" && toggleSettings() } },
-    h("header", {}, h("h2", { text: "Settings" }), shut), look(), facts, privacy(),
+    h("header", {}, h("h2", { text: "Settings" }), shut), look(), drawing(), facts, privacy(),
     h("section", {}, h("h3", { text: "Keys" }), button("Show the keys", shortcuts)), doctor(), goodbye());
   on("system", paint);
   paint();
@@ -60,6 +60,20 @@ function look() {
   const paint = () => options.forEach((option) => option.setAttribute("aria-pressed", String(option.dataset.name === theme())));
   paint();
   return h("section", {}, h("h3", { text: "Look" }), h("div", { class: "switch", role: "group", "aria-label": "Look" }, options));
+}
+
+// Whether pictures are drawn ahead for this person; the studio keeps the answer.
+function drawing() {
+  const options = [true, false].map((yes) => h("button", { type: "button", class: "option", text: yes ? "On" : "Off", on: { click: () => flip(yes) } }));
+  const section = h("section", { hidden: true }, h("h3", { text: "Drawn for you" }), h("div", { class: "switch", role: "group", "aria-label": "Drawn for you" }, options),
+    h("p", { class: "note", text: "While the machine is idle, pairs are drawn from your taste as it is now, and asked about on Choose: at most one question in six. They count when you answer." }));
+  const paint = (told) => {
+    section.hidden = !told.ships;
+    options.forEach((option, k) => option.setAttribute("aria-pressed", String(told.on === (k === 0))));
+  };
+  const flip = (yes) => post("drawn-for-you", { on: yes }).then(paint, (wrong) => toast(wrong.message, null, { bad: true }));
+  on("system", () => get("drawn-for-you").then(paint, () => (section.hidden = true)));
+  return section;
 }
 
 function describe(system) {

@@ -1,0 +1,51 @@
+"""A person's own words for pictures: the newest of each counts; without one, the picture's own."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from app.wire import Bad
+
+if TYPE_CHECKING:
+    from app.studio import Studio
+    from engine.data import Candidate
+
+NOTE, KEPT = "caption", 64
+
+
+class Captions:
+    """Written as notes beside the answers; nothing that was shown or answered is changed."""
+
+    def __init__(self, studio: "Studio") -> None:
+        self.studio = studio
+        self._known: OrderedDict[int, dict[int, str]] = OrderedDict()
+
+    def of(self, profile: int) -> dict[int, str]:
+        """Item -> words, for the items that this profile has words for."""
+        found = self._known.get(profile)
+        if found is None:
+            rows = self.studio.notes.of_profile(profile, NOTE)
+            found = {int(r["item"]): str(r["words"]) for r in rows}
+            self._known[profile] = {k: v for k, v in found.items() if v}
+            while len(self._known) > KEPT:
+                self._known.popitem(last=False)
+        return self._known.get(profile, found)
+
+    def on(self, profile: int, shown: "Mapping[int, Candidate]") -> "dict[int, Candidate]":
+        """The same candidates, each under this person's words for it where there are some."""
+        words = self.of(profile)
+        return {i: replace(c, prompt=words.get(i, c.prompt)) for i, c in shown.items()}
+
+    def put(self, user: int, profile: int, item: int, words: str) -> dict[str, Any]:
+        """Write one; empty words go back to the picture's own."""
+        studio, words = self.studio, " ".join(words.split())
+        studio.profile(user, profile)
+        if studio.item(user, item).kind != "picture":
+            raise Bad("only pictures have captions; a passage is its own words")
+        studio.notes.add(user, profile, NOTE, {"item": item, "words": words})
+        self._known.pop(profile, None)
+        return {"item": item, "caption": words or studio.shelves.candidate(item).prompt}
+
+    def forget(self, profile: int) -> None:
+        self._known.pop(profile, None)
