@@ -20,6 +20,7 @@ class TuneIn(Strict):
     medium: Medium | None = None
     name: str = Field("", max_length=80)
     objective: str | None = Field(None, max_length=40)
+    start: Id | None = None
     knobs: dict[str, float] = Field(default_factory=dict, max_length=12)
     settings: dict[str, float | int] = Field(default_factory=dict, max_length=12)
 

@@ -17,7 +17,7 @@ def tune(studio: "Studio", user: int, given: Any) -> Any:
     """Start a tuning and follow it; Ctrl+C leaves it running."""
     settings = {n: getattr(given, n) for n in NUMBERS if getattr(given, n, None) is not None}
     wanted = {"preset": given.preset, "name": given.name or "", "objective": given.objective,
-              "medium": given.medium,
+              "medium": given.medium, "start": given.start,
               "settings": settings, "knobs": knobs(given.set or [])}  # fmt: skip
     job = studio.keeping.tune(user, given.profile, wanted)
     try:

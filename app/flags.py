@@ -201,6 +201,8 @@ def _tuning(p: argparse.ArgumentParser) -> None:
     p.add_argument("--name", help="what to call it")
     p.add_argument("--medium", choices=("picture", "text"),
                    help="default: what you answered more about")  # fmt: skip
+    p.add_argument("--from", dest="start", type=int, metavar="ADAPTER",
+                   help="go on from an adapter of yours, not from the base model")  # fmt: skip
     p.add_argument("--objective", metavar="METHOD", help="default: the first the Keep page lists")
     p.add_argument("--set", action="append", metavar="NAME=NUMBER", help="a setting of the method")
     p.add_argument("--steps", type=int)

@@ -15,6 +15,8 @@ from app.blind import Blind
 from app.carrying import Carrying
 from app.keeping_pictures import ALIKE, PictureOrders
 from app.keeping_pictures import PRESETS as PICTURE_PRESETS
+from app.warm import begun, startable
+from app.warm import files as start_files
 from app.wire import Bad, Missing
 
 if TYPE_CHECKING:
@@ -83,6 +85,7 @@ class Keeping:
             "presets": self._cards(medium, examples),
             "objectives": self._objectives(medium, any(e.rationale for e in examples)),
             "settings": self._open(self.settings("quick", medium=medium)),
+            "from": startable(self, profile, medium),
             "command": f"python3 launch.py tune {profile} quick --medium {medium}",
         }
 
@@ -201,7 +204,9 @@ class Keeping:
         if not offer["ready"]:
             raise Bad(offer["why"])
         medium, preset = offer["medium"], wanted.get("preset") or "quick"
-        settings = self.settings(preset, self._given(wanted, offer), medium)
+        start = begun(self, user, wanted, medium)
+        given = self._given(wanted, offer) | ({"rank": start.rank} if start else {})
+        settings = self.settings(preset, given, medium)
         card = next(c for c in offer["presets"] if c["name"] == preset)
         if not card["fits"]:
             raise Bad(f"{card['label']} does not fit: {card['why']}")
@@ -209,13 +214,14 @@ class Keeping:
         if medium == "text":
             self.studio.maker.must_have_lm()
             request = self._request(profile, settings)
-            files = {"examples.json": write_examples([self.examples(profile)[0]])}
+            told = write_examples([self.examples(profile)[0]])
+            files = {"examples.json": told, **start_files(start)}
         else:
             request, files = self.pictures.order(profile, settings)
         request["card"] = {
             "profile": profile, "medium": medium, "accuracy": self._accuracy(profile, medium),
             "name": wanted.get("name") or f"{self.studio.store.profile(profile).name} {preset}",
-            "preset": preset, "answers": offer["answers"],
+            "preset": preset, "answers": offer["answers"], "start": wanted.get("start"),
             "seq": self.studio.minds.seat(profile, medium).mind.seq,
         }  # fmt: skip
         jobs, what = self.studio.jobs, {"text": "tune", "picture": "tune_pictures"}[medium]

@@ -17,6 +17,8 @@ from engine.objectives.base import Example
 from engine.reference import DiskCache
 
 PROBES, PAIRS, HELD, TOKENS = 3, 4, 12, 48
+# Beside the examples where the run goes on from an adapter.
+START = "start.safetensors"
 # How often a person's answer is what they meant, for the best ranking that can be hoped for.
 STEADY = 0.9
 SMALLER = "memory is short: it learns in smaller parts"
@@ -39,9 +41,23 @@ class Tuning:
             self.cache,
             giving_way(request.get("slot")),
         )
+        if (folder / START).exists():
+            self._begin(folder / START)
         self.history: list[dict[str, Any]] = []
         self.best: tuple[int, dict[str, Any]] = (0, {})
         self.said: dict[str, Any] = {}
+
+    def _begin(self, path: Path) -> None:
+        """Go on from an adapter; ValueError when it was trained with other layers or rank."""
+        import torch
+        from safetensors.numpy import load_file
+
+        lora = self.training.lora
+        given = {k: torch.from_numpy(v) for k, v in load_file(str(path)).items()}
+        if {k: v.shape for k, v in given.items()} != {k: v.shape for k, v in lora.named().items()}:
+            raise ValueError("the adapter to go on from has other layers or another rank")
+        for person in range(lora.people):
+            lora.put(given, person)
 
     def prepare(self) -> Iterator[Progress]:
         """Reference values, then what the base model writes, to be seen beside the samples."""
@@ -127,6 +143,7 @@ class Tuning:
             found |= {
                 "degradation": gauges.degradation(seen),
                 "drop": gauges.drop(seen),
+                "dispersion": gauges.dispersed(seen),
                 "train_accuracy": gauges.implicit_accuracy(seen),
                 "ranking": gauges.ranking_accuracy(seen),
                 "possible": gauges.best_possible(seen, [STEADY] * len(seen.a), beta),

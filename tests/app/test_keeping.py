@@ -288,3 +288,31 @@ def test_a_taste_file_carries_what_was_tuned_when_asked(
     other = tiny.import_bundle(user, whole)
     assert other["adapters"] == 0 and "evening: made for" in other["left_out"][0]
     assert tiny.keeping.listed(other["id"]) == []
+
+
+def test_the_next_tuning_goes_on_from_an_adapter(tiny: Studio, profile: int) -> None:
+    user = tiny.store.local_user()
+    assert tiny.keeping.offer(user, profile)["from"] == []
+    row = tune(tiny, profile)
+    (offered,) = tiny.keeping.offer(user, profile)["from"]
+    assert offered["id"] == row["id"]
+    first = tiny.keeping.load(row["id"])
+
+    def again(**wanted: Any) -> Any:
+        still = {"steps": 1, "batch": 1, "rate": 1e-6}
+        job = tiny.keeping.tune(user, profile, {"preset": "quick", "settings": still, **wanted})
+        tiny.jobs.step()
+        done = tiny.keeping.job(user, job["id"])
+        assert done["state"] == "done", done["error"]
+        return tiny.keeping.load(done["adapter"])
+
+    def gap(other: Any) -> float:
+        return max(float(np.abs(v - first.weights[k]).max()) for k, v in other.weights.items())
+
+    assert gap(again(start=row["id"])) < 1e-5
+    assert gap(again()) > 1e-5, "without it, it begins with nothing"
+    wrong = {"start": row["id"], "settings": {"steps": 1, "rank": first.rank + 1}}
+    with pytest.raises(Bad, match="leave the rank out"):
+        tiny.keeping.tune(user, profile, {"preset": "quick", **wrong})
+    with pytest.raises(Missing):
+        tiny.keeping.tune(user, profile, {"preset": "quick", "start": 999})

@@ -144,8 +144,10 @@ def _run(name: str, steps: int, **given: float) -> tuple[Batch, float, float]:
 def test_the_gauges_trip_on_dpo_and_not_on_rpo() -> None:
     batch, outside, _ = _run("dpo", 3000, beta=0.1)
     assert gauges.tripped(batch, outside) == ["drop", "degradation", "dispersion"]
+    assert gauges.tripped(batch) == ["drop", "degradation", "dispersion"], "from the pairs alone"
     batch, outside, _ = _run("rpo", 3000, beta=0.1, eta=0.2)
     assert gauges.tripped(batch, outside) == []
+    assert gauges.tripped(batch) == []
     assert gauges.degradation(batch) > 0 and outside < 0
 
 
