@@ -75,6 +75,41 @@ def leaned(scene: Scene, told: Told) -> Iterator[Told]:
     yield [leaning(t, by, s) for t, by, s in zip(told, leans, scene.strengths, strict=True)]
 
 
+def vector(studio: "Studio", profile: int) -> Any:
+    """The person's vector for pictures; zeros before the first answer."""
+    from engine.preference import ppd
+    from engine.starter.prior import prior
+
+    mind = studio.minds.seat(profile, "picture").mind
+    with mind.lock:
+        belief = mind.belief
+    return ppd.of_belief(belief.mean, prior("picture"), belief.scale)
+
+
+@contextmanager
+def attended(scene: Scene, told: Told) -> Iterator[Told]:
+    """The model attends to the person's vector; a taste that is tried out is left to the lean."""
+    from engine.starter.drawer.personal import FULL, adapter
+    from engine.steering.cross_attention import personal
+
+    if scene.lean is not None:
+        with leaned(scene, told) as rows:
+            yield rows
+        return
+    maker, backbone = scene.studio.maker, scene.backbone
+    made = maker.part("personal adapter", lambda: adapter(backbone))
+    mine = vector(scene.studio, scene.profile)
+    with personal(backbone, made, [s * mine if s else None for s in scene.strengths], FULL):
+        yield told
+
+
+def attends(_studio: "Studio", _profile: int) -> bool:
+    """Where an adapter ships, it is liked more than a lean (docs/evidence.md, bench ppd)."""
+    from engine.starter.drawer.personal import ships
+
+    return ships()
+
+
 @contextmanager
 def tuned(scene: Scene, told: Told) -> Iterator[Told]:
     """The chosen adapter of this taste on the rows that are bent, each at its own strength."""
@@ -93,7 +128,8 @@ def has_adapter(studio: "Studio", profile: int) -> bool:
 
 
 WAYS: dict[str, Way] = {
-    "leaning": Way("steered", lambda _studio, _profile: True, leaned),
+    "attention": Way("steered", attends, attended),
+    "leaning": Way("steered", lambda *who: not attends(*who), leaned),
     "lora": Way("tuned", has_adapter, tuned),
 }
 

@@ -17,10 +17,13 @@ from engine.data import Array, same_space
 from engine.preference.base import Prior
 
 
-def of_belief(mean: NDArray[Any], prior: Prior) -> Array:
-    """(d,) of a belief's mean (d,) or, with side and level, (d + 2,)."""
+def of_belief(mean: NDArray[Any], prior: Prior, scale: float = 1.0) -> Array:
+    """(d,) of a belief's mean (d,) or, with side and level, (d + 2,). `scale`: its temperature, by
+    which its prior was divided.
+    """
     spread = prior.var if prior.var.ndim == 1 else np.diag(prior.var)
-    found: Array = ((mean[: len(spread)] - prior.mean) / np.sqrt(spread)).astype(np.float32)
+    away = scale * mean[: len(spread)] - prior.mean
+    found: Array = (away / np.sqrt(spread)).astype(np.float32)
     return found
 
 

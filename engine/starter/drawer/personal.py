@@ -33,7 +33,7 @@ COMMAND = "launch.py train-starter --personal"
 FILE = Path(__file__).parent / "personal.safetensors"
 GROUP, DROPPED = 4, 0.1
 # Full strength of the slider, chosen on people of other seeds than those of bench ppd.
-FULL = 1.5
+FULL = 2.5
 WATCHED, PROMPTS = 16, 6
 
 

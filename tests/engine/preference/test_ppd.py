@@ -43,6 +43,12 @@ def test_more_answers_of_one_taste_reach_further_and_point_truer() -> None:
     assert told @ taste / np.linalg.norm(told) / np.linalg.norm(taste) > 0.95
 
 
+def test_a_belief_at_another_temperature_is_read_in_its_own_prior_deviations() -> None:
+    mean = np.array([1.0, -1.0, 4.0, 0.2, 0.1])
+    assert np.allclose(ppd.of_belief(mean, PRIOR), [1.0, -1.0, 2.0])
+    assert np.allclose(ppd.of_belief(mean / 2, PRIOR, 2.0), [1.0, -1.0, 2.0])
+
+
 def test_a_blend_is_linear_and_its_weights_sum_to_one() -> None:
     both = np.array([[1.0, 0, 2], [0, 4.0, 0]])
     assert np.allclose(ppd.blend(both, np.array([0.25, 0.75])), [0.25, 3.0, 0.5])
