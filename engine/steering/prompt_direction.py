@@ -23,6 +23,7 @@ from engine.data import Array, WrongSpace
 
 # How many differences of liked and disliked strength 1 adds.
 UNIT = 1.0
+TOGETHER = 16
 STATES, POOLED = "encoder_hidden_states", ("pooled_projections", "text_embeds")
 
 
@@ -73,12 +74,15 @@ def from_captions(
     # Half of the weight lies on each side: the mean of the liked less the mean of the disliked.
     weights *= 2 / max(float(np.abs(weights).sum()), 1e-12)
     sums: dict[str, NDArray[np.float64]] = {}
-    for k in np.flatnonzero(weights).tolist():
+    used = np.flatnonzero(weights).tolist()
+    for start in range(0, len(used), TOGETHER):
+        part = used[start : start + TOGETHER]
         with torch.inference_mode():
-            told = backbone.face.conditions([captions[k]])
+            told = backbone.face.conditions([captions[k] for k in part])
         for name, value in told.items():
             if name == STATES or name in POOLED:
-                sums[name] = sums.get(name, 0.0) + weights[k] * value[0].double().cpu().numpy()
+                share = np.tensordot(weights[part], value.double().cpu().numpy(), 1)
+                sums[name] = sums[name] + share if name in sums else share
     if not sums:
         told = backbone.face.conditions([captions[0]])
         sums = {k: np.zeros(v.shape[1:]) for k, v in told.items() if k == STATES or k in POOLED}

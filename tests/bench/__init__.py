@@ -17,6 +17,7 @@ BENCHES = {
     "steer": "tests.bench.steer:run",
     "starter": "tests.bench.starter:run",
     "draws": "tests.bench.draws:run",
+    "untrained": "tests.bench.untrained:run",
     "ppd": "tests.bench.ppd:run",
     "pictures": "tests.bench.pictures:run",
     "update": "tests.bench.update:run",
