@@ -20,6 +20,7 @@ BENCHES = {
     "untrained": "tests.bench.untrained:run",
     "ppd": "tests.bench.ppd:run",
     "pictures": "tests.bench.pictures:run",
+    "people": "tests.bench.people:run",
     "update": "tests.bench.update:run",
     "start": "tests.bench.start:run",
     "kills": "tests.bench.kills:run",
