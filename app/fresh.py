@@ -40,6 +40,8 @@ class Fresh:
         self.ahead = Ahead("drawing", meek=True)
         self._pairs: dict[int, deque[tuple[int, int]]] = defaultdict(deque)
         self._asked: dict[int, int] = {}
+        # Grows with every answer: drawing ends when somebody chooses again.
+        self._stirred = 0
         studio.minds.offer = self.plan
 
     def close(self) -> None:
@@ -82,6 +84,7 @@ class Fresh:
 
     def after(self, user: int, profile: int) -> None:
         """An answer about pictures came in: perhaps draw, once the person has paused a little."""
+        self._stirred += 1
         self.ahead.do(profile, lambda: self._step(user, profile), QUIET)
 
     def _step(self, user: int, profile: int) -> None:
@@ -91,7 +94,9 @@ class Fresh:
         mind = self.studio.minds.seat(profile, "picture").mind
         if mind.answers < FROM:
             return
-        if self.busy() or not self.draw(user, profile):
+        stirred = self._stirred
+        done = not self.busy() and self.draw(user, profile)
+        if not done and self._stirred == stirred:
             self.ahead.do(profile, lambda: self._step(user, profile), LATER)
 
     def busy(self) -> bool:
@@ -100,7 +105,8 @@ class Fresh:
         return running or os.getloadavg()[0] > CROWDED * (os.cpu_count() or 1)
 
     def draw(self, user: int, profile: int) -> bool:
-        """Draw, encode and keep PAIRS pairs. False when a person wanted the slot."""
+        """Draw, encode and keep PAIRS pairs. False when a person wanted the slot, or chose on."""
+        stirred = self._stirred
         mind = self.studio.minds.seat(profile, "picture").mind
         with mind.lock:
             belief, seq, asked = mind.belief, mind.seq, mind.asked
@@ -110,7 +116,8 @@ class Fresh:
         with self.studio.maker.spare() as wanted:
             if wanted is None:
                 return False
-            pictures = self._pictures(profile, orders, wanted)
+            called_off = lambda: wanted() or self._stirred != stirred  # noqa: E731
+            pictures = self._pictures(profile, orders, called_off)
         if pictures is None:
             return False
         self._keep(user, profile, orders, pictures)

@@ -59,7 +59,12 @@ class Maker:
         self._vectors: dict[tuple[int, int], tuple[Any, float]] = {}
 
     def part(self, name: str, load: Callable[[], Any]) -> Any:
-        """A loaded thing by name; loaded once, under a lock."""
+        """A loaded thing by name; loaded once, under a lock.
+
+        What is there is handed out at once, also while something else is being loaded.
+        """
+        if (found := self._parts.get(name)) is not None:
+            return found
         with self._loading:
             if name not in self._parts:
                 self._parts[name] = load()

@@ -103,6 +103,23 @@ def test_nothing_is_drawn_while_a_person_draws_and_it_stops_when_one_wants_to(
     assert got.wait(30) and not studio.fresh._pairs[profile]
 
 
+def test_it_stops_when_the_person_chooses_on(
+    studio: Any, user: int, profile: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream, looks = ONCE().stream, 0
+
+    def watched(rows: Any, seeds: Any, asked: Any) -> Any:
+        nonlocal looks
+        for sample in stream(rows, seeds, asked):
+            looks += 1
+            studio.fresh._stirred += 1
+            yield sample
+
+    monkeypatch.setattr(ONCE(), "stream", watched)
+    assert not studio.fresh.draw(user, profile) and not studio.fresh._pairs[profile]
+    assert 0 < looks < 16, "it ends within a step or two"
+
+
 def test_a_step_waits_for_answers_a_setting_and_a_quiet_machine(
     studio: Any, user: int, profile: int, key: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,16 @@ def test_the_first_answer_about_pictures_brings_what_draws(
     assert maker.drawer() == "the model" and judged == ["minilm-l6"]
 
 
+def test_what_is_loaded_is_there_while_something_else_loads(tmp_path: Path) -> None:
+    maker, slow = Maker(tmp_path), Slow()
+    maker.part("one", lambda: "here")
+    other = threading.Thread(target=lambda: maker.part("two", slow))
+    other.start()
+    assert slow.begun.wait(30) and maker.part("one", lambda: "again") == "here"
+    slow.let.set()
+    other.join(30)
+
+
 def test_spare_work_has_the_slot_only_while_nobody_wants_it(tmp_path: Path) -> None:
     maker = Maker(tmp_path)
     with maker.slot(), maker.spare() as wanted:
