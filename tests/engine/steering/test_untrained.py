@@ -11,7 +11,12 @@ from engine.backbones.diffusion import Diffusion
 from engine.data import Draw, WrongSpace
 from engine.steering.best_of import best_of, implicit
 from engine.steering.noise import FAR, MOST, glimpsed, liked_noise
-from engine.steering.prompt_direction import PromptDirection, from_captions, prompt_direction
+from engine.steering.prompt_direction import (
+    UNIT,
+    PromptDirection,
+    from_captions,
+    prompt_direction,
+)
 from engine.steering.reward_gradient import reward_gradient
 from tests.tiny_pictures import KINDS, tiny_face
 
@@ -139,7 +144,7 @@ def test_the_model_is_told_the_prompt_plus_the_direction(tiny: Diffusion) -> Non
     mixed = torch.randn(1, tiny.trainable().config.in_channels, 8, 8)
     if isinstance(getattr(tiny.face, "longest", None), int):
         mixed = torch.randn(1, 4, 8, 8)
-    moved = {k: v + torch.from_numpy(found.parts[k]) * 3 if k in found.parts else v
+    moved = {k: v + torch.from_numpy(found.parts[k]) * 3 * UNIT if k in found.parts else v
              for k, v in told.items()}  # fmt: skip
     with torch.inference_mode():
         beside = tiny.face.predict(mixed, torch.tensor([400.0]), moved)
