@@ -57,7 +57,8 @@ class Step:
         made = (model or self.model)(
             self.ids, past_key_values=self.cache, use_cache=True, logits_to_keep=1, **more
         )
-        self.cache.crop(PROMPT)
+        # The one token of this step; transformers no longer takes the length to keep.
+        self.cache.crop(-1)
         return made.logits[:, -1]  # type: ignore[no-any-return]
 
 

@@ -19,7 +19,6 @@ from safetensors.numpy import save
 from profiles import bundle_format
 from profiles.bundle import (
     BadBundle,
-    Carried,
     answers_csv,
     answers_jsonl,
     read_bundle,
@@ -81,30 +80,6 @@ def test_it_goes_on_in_another_folder_for_another_person(tmp_path: Path, full: D
         assert np.array_equal(other.embeddings("starter:picture", hashes), np.eye(4, 6))
         assert other.items("picture", other.local_user()) == []
         assert other.undo(made.id, "text", "next") == 8
-
-
-def test_adapters_go_along_unread_and_come_in_only_past_a_check(store: Store, full: Desk) -> None:
-    rows = [Carried("a", "text", "lm", False, b"one"), Carried("b", "text", "lm", True, b"two")]
-    data, seen = write_bundle(store, full.profile, rows), []
-    with pytest.raises(BadBundle, match="carries adapters"):
-        read_bundle(store, full.user, data)
-    read_bundle(store, full.user, data, seen.extend)
-    assert seen == rows
-
-    def no(_: object) -> None:
-        raise BadBundle("no")
-
-    before, told = everything(store), bundle_format.unpack(data)["adapters"]
-    for admit, change in (
-        (no, {}), (seen.extend, {"adapters": b'{"name": "a"}\n'}),
-        (seen.extend, {"adapters": told.replace(b"false", b"true")}),
-        (seen.extend, {"adapters": told.replace(b"/1", b"/0")}),
-        (seen.extend, {"adapters": b""}),
-    ):  # fmt: skip
-        parts = bundle_format.unpack(data) | change
-        with pytest.raises(BadBundle):
-            read_bundle(store, full.user, bundle_format.pack(parts), admit)
-    assert everything(store) == before
 
 
 def test_passages_that_are_not_here_are_made_again(tmp_path: Path, full: Desk) -> None:
