@@ -1,4 +1,6 @@
-"""bench tuned: forty answers, a quick tuning, and does the person like what it writes?
+"""bench tuned: some answers, a quick tuning, and does the person like what comes of it?
+
+Pictures stand in draws.py; this is about words.
 
 Simulated people, one for each hidden voice (voices.py), answer through the Studio with 10 %
 mis-clicks; the quick card tunes SmolLM2 in its own process. A hundred prompts that nobody was asked
@@ -25,7 +27,16 @@ PROMPTS = (Path(__file__).parent / "prompts.txt").read_text().splitlines()
 
 
 def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any]:
-    """Figures of benches.md (words), rows per person. `people(rng)` may bring its own."""
+    """Words, then pictures (draws.py): figures of benches.md, rows per person."""
+    from tests.bench import draws
+
+    halves = [words(quick, seed, people), draws.run(quick, seed)]
+    figures = {k: v for half in halves for k, v in half["figures"].items()}
+    return {"figures": figures, "rows": [r for half in halves for r in half["rows"]]}
+
+
+def words(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any]:
+    """The half of words. `people(rng)` may bring its own."""
     records = passages().records
     crowd = people(np.random.default_rng(seed)) if people else voices.people(
         [r["text"] for r in records], [r["voice"] for r in records])  # fmt: skip
@@ -157,12 +168,12 @@ class Sitting:
 
     def _beside(self, prompts: Sequence[str], win: Any) -> dict[str, float]:
         """The shallower depths on the first prompts."""
-        from app.create import _taste, direction
+        from app.create import direction, taste_of
         from engine.steering.activation import activation
 
         studio = self.studio
         backbone = studio.maker.language_model()
-        found = direction(studio, backbone, _taste(studio, self.profile, "text"))
+        found = direction(studio, backbone, taste_of(studio, self.profile, "text"))
         with activation(backbone, found, studio.maker.safe(backbone, found)):
             steered = self.write(prompts)
         axes = studio.belief(self.user, self.profile, "text")["axes"]
