@@ -110,8 +110,9 @@ class Lora:
             if down is not None and up is not None:
                 self.down[path][person, :r].copy_(down)
                 self.up[path][person, :, :r].copy_(up)
-            self.down[path][person, r:].zero_()
-            self.up[path][person, :, r:].zero_()
+            if r < self.rank:  # a call on nothing costs as much as one on something
+                self.down[path][person, r:].zero_()
+                self.up[path][person, :, r:].zero_()
 
     @contextmanager
     def on(
