@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from engine.preference import population
+from tests.bench import people_pal
 from tests.bench.people_beliefs import Belief, Over
 from tests.bench.people_data import Asked, Float, Group, embedded
 
 RANKS = (2, 4, 8)
 SCALES = (1.0, 2.0, 4.0)
+PROTOTYPES, PULLS = (3, 6), (1, 8, 40)
 COLUMNS, WIDE = 32, 64
 WIDTHS = (1.0, 4.0)
 Part = tuple[Group, Asked, Mapping[str, Belief], Sequence[Asked]]
@@ -46,6 +48,10 @@ def _items(group: Group, learnt: Any, x: Float) -> dict[str, Belief]:
         for s in SCALES:
             plain, rich = (Over.items(made, own).scaled(s) for own in (0.0, 1.0))
             out |= {f"shared_basis:{rank}x{s:g}": plain, f"shared_items:{rank}x{s:g}": rich}
+        if rank == RANKS[-1]:
+            for kinds in PROTOTYPES:
+                mixed = people_pal.learn(answers, made, 2.0, kinds)
+                out |= {f"pal:{kinds}x{p}": replace(mixed, pull=float(p)) for p in PULLS}
     none = np.zeros(len(made.base))
     for s in SCALES:
         alone = Over.of(made.base, x * 0.0, none).scaled(s)
