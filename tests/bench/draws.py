@@ -49,7 +49,9 @@ def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any
     figures = {f"pictures_{NAMES[k]}": float(np.mean([r[k] for r in rows])) for k in KINDS}
     figures["pictures_worst"] = float(min(r["tuned"] for r in rows))
     figures["pictures_minutes"] = max(r["minutes"] for r in rows)
-    figures["pictures_held_out"] = float(np.mean([r["held_out"] for r in rows]))
+    known = [r["held_out"] for r in rows if r["held_out"] is not None]
+    if known:
+        figures["pictures_held_out"] = float(np.mean(known))
     return {"figures": figures, "rows": rows}
 
 
@@ -63,7 +65,7 @@ def _row(person: Any, mine: "Bent", other: "Bent", drawn: tuple[Any, Any]) -> di
     card, seen = mine.row["card"], mine.row["card"]["measured"]
     return {"medium": "picture", "person": getattr(person, "name", ""), **wins,
             "minutes": mine.minutes, "steps": card["steps"], "own_samples": seen["win"],
-            "held_out": seen.get("agreement") or 0.0, "winner": seen["winner"],
+            "held_out": seen.get("agreement"), "winner": seen["winner"],
             "distance": seen["distance"], "verdict": card["verdict"]}  # fmt: skip
 
 
