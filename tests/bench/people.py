@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from engine.preference import auto
-from tests.bench import people_data, people_methods
+from tests.bench import people_content, people_data, people_methods
 from tests.bench.people_beliefs import Belief, chance, fewer, hits
 from tests.bench.people_data import KS, Asked, Float, Group
 
 SETS = {"polis": people_methods.shared, "jester": people_methods.shared,
         "personas": people_methods.described}  # fmt: skip
+UNSEEN = ("polis", "jester")
 OTHERS = 8
 Told = dict[tuple[str, int], Float]
 Notes = dict[tuple[str, int], dict[str, Any]]
@@ -46,12 +47,17 @@ def run(quick: bool, seed: int, people: Any, data: Path | None = None) -> dict[s
     rows: list[dict[str, Any]] = []
     for name, prepare in SETS.items():
         groups = getattr(people_data, name)(place, seed, most)
-        rounds = prepare([people_data.rehearsal(g) for g in groups] if quick else groups)
+        groups = [people_data.rehearsal(g) for g in groups] if quick else groups
+        rounds = prepare(groups)
         made = [_judge(list(_cases(check)), list(_cases(judged))) for check, judged in rounds]
         told = {key: np.concatenate([m[0][key] for m in made]) for key in made[0][0]}
         figures |= _figures(name, told)
         rows += [_row(name, *key, own, told[POPULATION, 0]) | made[0][1].get(key, {})
                  for key, own in told.items()]  # fmt: skip
+        if name in UNSEEN:
+            content = people_content.accuracy(groups)
+            figures[f"{name}_content"] = float(content.mean())
+            rows.append(_row(name, "content", 0, content, np.full(len(content), 0.5)))
     return {"figures": figures, "rows": rows}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.bench import people, people_data, people_methods
+from tests.bench import people, people_content, people_data, people_methods
 
 RNG = np.random.default_rng(0)
 
@@ -50,6 +50,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return made
 
     monkeypatch.setattr(people_methods, "embedded", vectors)
+    monkeypatch.setattr(people_content, "embedded", vectors)
     return tmp_path
 
 
