@@ -40,6 +40,7 @@ def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any
              for i in range(2 if quick else GREEN)]  # fmt: skip
     sketch = Sketch(seed)
     plain = table.seen(sketch.plain(1))
+    population = _population(sketch, table, crowd, plain)
     rows = [_row(sketch, table, p, plain, rng) for p in crowd]
     vectors = [r.pop("vector") for r in rows]
     drawn = [r.pop("drawn") for r in rows]
@@ -52,7 +53,7 @@ def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any
         "heldout_axis_4": float(np.mean([r["win_4"] for r in outside])),
         "strength": sketch.full,
         "zero_bit_equal": float(sketch.zero()),
-        **_population(sketch, table, crowd, plain),
+        **population,
         **_blends(sketch, table, crowd, vectors),
         **sketch.fit(drawn_for=vectors[: 4 if quick else 20]),
     }
@@ -277,7 +278,7 @@ def _population(sketch: Sketch, table: Table, crowd: Any, plain: Any) -> dict[st
     from engine.starter.drawer.personal import Lesson, Plan
     from engine.starter.prior import prior
 
-    lot = Lot.of(sketch.backbone.face.pipe.vae, StarterPicture().encode, 1)
+    lot = Lot.of(sketch.backbone.face.pipe.vae, StarterPicture().encode, 2)
     teachers = Crowd.of(lot, 200, prior("picture"), 9)
     same = torch.full((200, 64), 0.25)
     alike = replace(teachers, vectors=same)

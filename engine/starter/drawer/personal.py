@@ -68,6 +68,8 @@ class Lesson:
         self.rng = np.random.default_rng(plan.seed + 5)
         self.noise = torch.Generator().manual_seed(plan.seed + 6)
         self.rows = [np.flatnonzero(lot.concept == c) for c in range(len(lot.words))]
+        if min(map(len, self.rows)) < GROUP:
+            raise ValueError(f"every thing needs {GROUP} drawings to choose among; vary them more")
 
     def run(self) -> Iterator[Progress]:
         clock, told, sums = Clock(self.plan.minutes, self.plan.steps), time.monotonic(), []
