@@ -57,7 +57,9 @@ def run(quick: bool, seed: int, people: Any, data: Path | None = None) -> dict[s
         if name in UNSEEN:
             content = people_content.accuracy(groups)
             figures[f"{name}_content"] = float(content.mean())
-            rows.append(_row(name, "content", 0, content, np.full(len(content), 0.5)))
+            row = _row(name, "content", 0, content, content)
+            # Other pairs than the rest of the table: not to be set against the global row.
+            rows.append({k: v for k, v in row.items() if k not in ("over_global", "p")})
     return {"figures": figures, "rows": rows}
 
 
