@@ -220,7 +220,9 @@ def _present(backbone: Any, numbers: Tensor) -> Callable[[], Tensor]:
 
     def ask() -> Tensor:
         place = backbone.place
-        if place is not None and place.rows is not last[0]:
+        if place is None:  # judged, not drawn: rows are the call's own, whatever was drawn before
+            return numbers
+        if place.rows is not last[0]:
             here = numbers[place.rows]
             mine = place.told & place.mine
             last[:] = place.rows, torch.where(mine, here, torch.full_like(here, -1))

@@ -151,6 +151,6 @@ class _Hook:
         if place is None:
             return value + add
         rows = torch.zeros_like(place.rows) if self.one else place.rows
-        moves = add[rows].abs().flatten(1).any(1) & place.told
+        moves = add[rows].abs().flatten(1).any(1) & place.told & place.mine
         wide = moves.view(-1, *[1] * (value.ndim - 1))
         return torch.where(wide, value + add[rows], value)

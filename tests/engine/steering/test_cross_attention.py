@@ -65,6 +65,17 @@ def test_every_row_is_drawn_for_its_own_person(backbone: Diffusion) -> None:
     assert near <= 1, "a picture does not depend on who else is in the batch"
 
 
+def test_what_is_judged_is_told_the_same_before_and_after_a_drawing(backbone: Diffusion) -> None:
+    clean = backbone.face.latents(torch.zeros(2, 3, 32, 32))
+    told, half = backbone.face.conditions(["a cat", "a cat"]), torch.tensor([0.5, 0.5])
+    with torch.inference_mode(), personal(backbone, learnt(backbone), [ONE, OTHER], 1.0):
+        found = []
+        for _ in range(2):
+            found.append(backbone.face.errors(clean, torch.ones_like(clean), half, told))
+            list(backbone.stream(["a cat"], [1], ASK))
+    assert torch.equal(*found)
+
+
 def test_minus_minus_is_plus_and_hooks_come_off(backbone: Diffusion) -> None:
     adapter, before = learnt(backbone), hooks(backbone.trainable())
     assert all(same(drawn(backbone, adapter, [-ONE, -ONE], -1.0),

@@ -65,3 +65,17 @@ def test_hooks_and_place_come_back(backbone: Diffusion) -> None:
     assert (len(module._forward_hooks), len(module._forward_pre_hooks)) == before
     drawn(backbone, [ONE, None], 2.0)
     assert backbone.place is None
+
+
+def test_words_unsaid_are_of_the_person_too(backbone: Diffusion) -> None:
+    """A direction that is put on inside leaves the branch without the person alone."""
+    from engine.steering.prompt_direction import STATES, PromptDirection, prompt_direction
+
+    shape = backbone.face.conditions(["a cat"])[STATES].shape[1:]
+    far = np.random.default_rng(0).normal(size=tuple(shape)).astype(np.float32)
+    moved = PromptDirection(backbone.name, {STATES: 20 * far})
+    base, found = drawn(backbone, [None, None]), []
+    for scale in (0.0, 2.0):
+        with apart(backbone, scale), prompt_direction(backbone, moved, 1.0):
+            found.append(np.stack([s.pixels for s in backbone.generate(ASK) if s.done]).astype(int))
+    assert np.abs(found[0] - base).max() <= 1 < np.abs(found[1] - base).max()
