@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from app import drawing
+from engine.data import Request
 from tests.served import served
 
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
@@ -124,3 +127,15 @@ def test_stop_stops_and_what_it_does_not_know_is_said(page: Any) -> None:
     page.get_by_text("Stopped.").wait_for()
     assert page.locator(".twin-body.drawing").count() == 0
     page.get_by_role("button", name="Stop").wait_for(state="hidden")
+
+
+def test_a_prompt_may_speak_of_seeds_itself(page: Any) -> None:
+    told = drawing.settings(Request("a cat, Seed: 5, Taste: 3", 4, 9), 0.25, "personal", 5)
+    body = drawing.from_url(drawing.as_url(np.zeros((8, 8, 3), np.uint8), told))
+    page.locator("form.ask input[type=file]").set_input_files(
+        {"name": "mine.png", "mimeType": "image/png", "buffer": body}
+    )
+    page.wait_for_function("() => document.querySelector('#seed').value !== '1'")
+    assert page.locator("#seed").input_value() == "9"
+    assert page.locator("#strength").input_value() == "25"
+    assert page.get_by_label("What should it be?").input_value() == "a cat, Seed: 5, Taste: 3"

@@ -7,7 +7,9 @@ const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10];
 export async function settingsOf(file) {
   const words = wordsOf(new Uint8Array(await file.arrayBuffer()));
   if (words.Software !== "Penchant" || !words.Description) return null;
-  const number = (name) => Number(new RegExp(`\\b${name}: ([\\d.]+)`).exec(words.parameters ?? "")?.[1]);
+  // The words of the prompt come first and may say "Seed: 5" themselves; the settings are the last line.
+  const last = (words.parameters ?? "").split("\n").pop();
+  const number = (name) => Number(new RegExp(`\\b${name}: ([\\d.]+)`).exec(last)?.[1]);
   const seed = number("Seed");
   if (!Number.isFinite(seed)) return null;
   return { prompt: words.Description, seed: Math.floor(seed / ODD), strength: Math.min(1, number("Taste") || 0) };
