@@ -41,6 +41,9 @@ class Bundles:
         left: list[str] = []
 
         def admit(rows: Sequence[Carried]) -> None:
+            maker = self.studio.maker
+            if any(row.kind == "text" for row in rows) and maker.lm_identity() is None:
+                maker.language_model()  # until it was loaded nobody knows which model it is
             for row in rows:
                 if not keeping.fits({"kind": row.kind, "base": row.base}):
                     left.append(f"{row.name}: made for {row.base}, which is not the model here")

@@ -284,6 +284,10 @@ def test_a_taste_file_carries_what_was_tuned_when_asked(
         with pytest.raises(Bad, match="an adapter in the file is not sound"):
             tiny.import_bundle(user, bundle_format.pack({**parts, "adapter/0": bad}))
     assert len(tiny.profiles(user)) == before, "nothing of it was taken in"
+    tiny.maker.drop("lm")
+    strange = {"adapters": parts["adapters"].replace(row["base"].encode(), b"another-model")}
+    early = tiny.import_bundle(user, bundle_format.pack({**parts, **strange}))
+    assert early["adapters"] == 0 and early["left_out"], "also where the model was never loaded"
     monkeypatch.setattr(tiny.maker, "lm_identity", lambda: "another-model")
     other = tiny.import_bundle(user, whole)
     assert other["adapters"] == 0 and "evening: made for" in other["left_out"][0]
