@@ -8,7 +8,10 @@ question and counts as nothing until it is answered.
 """
 
 import os
+import threading
 from collections import defaultdict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,10 +45,23 @@ class Fresh:
         self._asked: dict[int, int] = {}
         # Grows with every answer: drawing ends when somebody chooses again.
         self._stirred = 0
+        self._keeping = threading.Lock()
         studio.minds.offer = self.plan
 
     def close(self) -> None:
         self.ahead.close()
+
+    @contextmanager
+    def without(self, profile: int) -> Iterator[None]:
+        """While a profile is deleted: nothing that is being drawn for it comes in any more, and no
+        words of it stay in memory.
+        """
+        with self._keeping:
+            yield
+            self._stirred += 1
+            self._pairs.pop(profile, None)
+            self._asked.pop(profile, None)
+            self.studio.captions.forget(profile)
 
     # the setting
 
@@ -60,6 +76,7 @@ class Fresh:
     def switch(self, user: int, on: bool) -> dict[str, Any]:
         self.studio.notes.add(user, None, SETTING, {"on": on})
         if not on:
+            self._stirred += 1
             for row in self.studio.store.profiles(user):
                 self._pairs.pop(row.id, None)
         return self.about(user)
@@ -120,7 +137,10 @@ class Fresh:
             pictures = self._pictures(profile, orders, called_off)
         if pictures is None:
             return False
-        self._keep(user, profile, orders, pictures)
+        with self._keeping:
+            if self._stirred != stirred:
+                return False
+            self._keep(user, profile, orders, pictures)
         return True
 
     def _last_asked(self, profile: int, asked: int) -> int:

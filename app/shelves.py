@@ -190,15 +190,16 @@ class Shelves:
 
         The shelf grows by rows: nothing that is there is read again.
         """
-        shelf = self.of_user(who[0], "picture")
+        self.of_user(who[0], "picture")  # so that it is there to grow, not to be built with them
         blobs = [(prompt, body) for prompt, body, _ in drawn]
         ids = self._keep_pictures(who, blobs, "generated", [about for *_, about in drawn])
-        new = [i for i in dict.fromkeys(ids) if i not in shelf.features]
-        for item in new:
-            self._candidates[item] = self.store.item(item)
-        hashes = [self._candidates[i].hash for i in new]
-        longer = shelf.longer(new, self.store.embeddings(SPACE["picture"], hashes))
-        with self._lock:
+        with self._lock:  # what came onto it meanwhile stays
+            shelf = self.of_user(who[0], "picture")
+            new = [i for i in dict.fromkeys(ids) if i not in shelf.features]
+            for item in new:
+                self._candidates[item] = self.store.item(item)
+            hashes = [self._candidates[i].hash for i in new]
+            longer = shelf.longer(new, self.store.embeddings(SPACE["picture"], hashes))
             self._own[who[0], "picture"] = longer
         return ids, longer
 

@@ -114,7 +114,8 @@ class Studio:
         self.minds.forget(profile)
         self.jobs.forget(profile)
         self.keeping.forget(profile)
-        gone = self.store.delete_profile(profile)
+        with self.fresh.without(profile):
+            gone = self.store.delete_profile(profile)
         self.shelves.forget(user)
         return dict(gone)
 

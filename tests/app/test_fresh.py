@@ -167,6 +167,51 @@ def test_switched_off_what_waits_is_never_asked(
     assert not any(q["rule"] == RULE for q in answered(studio, user, profile, key, 12))
 
 
+def test_nothing_comes_in_for_a_taste_that_was_deleted_meanwhile(
+    studio: Any, user: int, profile: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rows() -> int:
+        counted = "SELECT count(*) FROM embeddings"
+        return int(studio.store.read(lambda db: db.execute(counted).fetchone()[0]))
+
+    def files() -> set[Any]:
+        return {p for p in studio.store.folder.rglob("media/*") if p.is_file()}
+
+    item = int(studio.shelves.starter("picture").features.ids[0])
+    studio.captions.put(user, profile, item, "my own words")
+    studio.captions.of(profile)
+    before, made = (rows(), files()), studio.fresh._pictures
+
+    def last(*asked: Any) -> Any:
+        found = made(*asked)
+        studio.delete_profile(user, profile)
+        return found
+
+    monkeypatch.setattr(studio.fresh, "_pictures", last)
+    assert not studio.fresh.draw(user, profile)
+    assert (rows(), files()) == before
+    assert not studio.fresh._pairs.get(profile) and profile not in studio.captions._known
+
+
+def test_what_is_added_while_drawings_are_stored_stays_on_the_shelf(
+    studio: Any, user: int, profile: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = np.random.default_rng(5).integers(0, 255, (32, 32, 3), dtype=np.uint8)
+    blob, keep, own = drawing.from_url(drawing.as_url(noise)), studio.shelves._keep_pictures, []
+
+    def slow(who: Any, blobs: Any, made: str, abouts: Any) -> Any:
+        found = keep(who, blobs, made, abouts)
+        if made == "generated":
+            own.extend(studio.add_pictures(user, profile, [("own.png", blob)])["items"])
+        return found
+
+    monkeypatch.setattr(studio.shelves, "_keep_pictures", slow)
+    assert studio.fresh.draw(user, profile)
+    features = studio.shelves.of_user(user, "picture").features
+    assert own[0]["id"] in features
+    assert all(i in features for pair in studio.fresh._pairs[profile] for i in pair)
+
+
 def test_two_alike_are_no_question() -> None:
     one = np.zeros((4, 4, 3), np.uint8)
     assert apart(one, one) == 0.0 and apart(one, one + 255) == 255.0
