@@ -288,7 +288,12 @@ class Keeping:
         ))  # fmt: skip
         if not self.place(number).exists():
             self.folder.mkdir(mode=0o700, exist_ok=True)
-            made.save(self.place(number))
+            try:
+                made.save(self.place(number))
+            except OSError:
+                if job is None:  # a job's is tried again; nobody would come back for this one
+                    self.studio.store.work.remove_adapter(number)
+                raise
         return number
 
     def place(self, adapter: int) -> Path:

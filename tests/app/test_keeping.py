@@ -294,6 +294,25 @@ def test_a_taste_file_carries_what_was_tuned_when_asked(
     assert tiny.keeping.listed(other["id"]) == []
 
 
+def test_an_adapter_that_finds_no_room_on_the_disk_is_not_there(
+    tiny: Studio, profile: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.adapter import Adapter
+
+    user = tiny.store.local_user()
+    row = tune(tiny, profile)
+    body, _ = tiny.keeping.carrying.pack(user, row["id"])
+
+    def full(_adapter: Any, _folder: Path) -> Path:
+        raise OSError(28, "no space left")
+
+    monkeypatch.setattr(Adapter, "save", full)
+    with pytest.raises(OSError, match="no space"):
+        tiny.keeping.carrying.bring(user, profile, body)
+    assert [a["id"] for a in tiny.keeping.listed(profile)] == [row["id"]]
+    assert tiny.keeping.chosen(profile) == tiny.keeping.load(row["id"])
+
+
 def test_the_next_tuning_goes_on_from_an_adapter(tiny: Studio, profile: int) -> None:
     user = tiny.store.local_user()
     assert tiny.keeping.offer(user, profile)["from"] == []
