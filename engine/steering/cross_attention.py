@@ -113,8 +113,11 @@ class Personal:
             raise ValueError(f"{path.name} cannot be read: {wrong}") from None
         if told.get("format") != FORMAT:
             raise ValueError(f"{path.name} is not a personal adapter of this studio")
-        made = cls(told["space"], told["base"], weights, int(told["tokens"]),
-                   json.loads(told["card"]))  # fmt: skip
+        try:
+            made = cls(told["space"], told["base"], weights, int(told["tokens"]),
+                       json.loads(told["card"]))  # fmt: skip
+        except (KeyError, ValueError) as wrong:
+            raise ValueError(f"{path.name} does not say what it is for: {wrong}") from None
         made.check(path.name)
         return made
 

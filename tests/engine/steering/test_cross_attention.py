@@ -144,6 +144,15 @@ def test_a_file_round_trip_and_bad_files(tmp_path: Path) -> None:
         Personal.load(path)
 
 
+def test_a_file_that_does_not_say_what_it_is_for_is_refused(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    path = tmp_path / "mine.safetensors"
+    save_file({"read": torch.zeros(2, 2)}, str(path), metadata={"format": "penchant-ppd-1"})
+    with pytest.raises(ValueError, match="what it is for"):
+        Personal.load(path)
+
+
 def test_another_model_is_refused() -> None:
     backbone = Diffusion("tiny-sd3", tiny_face("sd3"))
     adapter = learnt(backbone)
