@@ -69,7 +69,7 @@ def create(
             if line["type"] == "sample":
                 results.append(line)
             yield line
-    except Unavailable as missing:
+    except (Unavailable, MemoryError) as missing:
         yield {"type": "error", "error": str(missing)}
         return
     if cancelled():

@@ -93,7 +93,7 @@ class Made:
             wish = drawing.Wish(taste, 1.0, depth)
             for sample in drawing.strip(studio, request, wish, wanted["index"]):
                 yield self._line(request, wanted["index"], sample)
-        except Unavailable as missing:
+        except (Unavailable, MemoryError) as missing:
             yield {"type": "error", "error": str(missing)}
             return
         if not cancelled():

@@ -179,6 +179,22 @@ def test_a_draw_that_is_stopped_leaves_nothing_behind(studio: Any, user: int, pr
     assert make(studio, user, profile)[-1]["type"] == "done"
 
 
+def test_too_little_memory_is_said_and_leaves_nothing_behind(
+    studio: Any, user: int, profile: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(*_: Any) -> Any:
+        raise MemoryError("there is not enough memory for one picture")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ONCE(), "stream", short)
+        last = make(studio, user, profile)[-1]
+        strip = {"prompt": "a cat", "seed": 3, "index": 0, "depth": None}
+        also = list(studio.made.strip(user, profile, strip, lambda: False))[-1]
+    assert last["type"] == also["type"] == "error" and "not enough memory" in last["error"]
+    assert studio.made.page(user, profile, "picture")["made"] == []
+    assert make(studio, user, profile)[-1]["type"] == "done", "the studio goes on"
+
+
 def test_a_dislike_says_that_the_twin_is_liked_more(
     studio: Any, user: int, profile: int, key: Callable[[], str]
 ) -> None:
