@@ -9,6 +9,8 @@ g the model's own guidance, s `scale`. e_words is asked for beside the two that 
 anyway, in the same pass: half as much again to compute. What is left out of e_words is whatever a
 steerer adds to rows of its own (cross_attention, lora), and what `plain` leaves out of the prompts.
 s = 0 is the drawing without the person; s = g is ordinary guidance. Changes nothing in the model.
+A LoRA is also in e_none, so that s = 0 is not quite the plain drawing there; it has to be given a
+row each: one for all rows is in e_words too, and s then changes nothing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -7,9 +7,12 @@ import pytest
 
 from engine.exports import EXPORTS
 from engine.exports.base import Export
+from engine.starter.drawer.personal import FULL
 
 DOC = Path(__file__).resolve().parents[3] / "docs" / "exports.md"
 SAID = {"name": "mine", "slug": "mine", "strength": "1", "full": "2", "share": "50%"}
+# Full strength of the slider is another number for the personal vector.
+THEIRS = {"ppd": {"full": f"{FULL:g}"}}
 
 
 def rows() -> dict[str, list[str]]:
@@ -29,5 +32,5 @@ def test_a_row_says_what_the_table_says(name: str) -> None:
     label, tick, usage = rows()[name]
     assert label == entry.label == export.label
     assert tick.startswith(("loaded there", "keys checked"))
-    assert usage == export.usage.format(**SAID)
+    assert usage == export.usage.format(**SAID | THEIRS.get(name, {}))
     assert export.words == ("words" in entry.traits)
