@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from app.wire import Bad
+from profiles.captions import NOTE, checked, newest
 
 if TYPE_CHECKING:
     from app.studio import Studio
     from engine.data import Candidate
 
-NOTE, KEPT = "caption", 64
+KEPT = 64
 
 
 class Captions:
@@ -25,9 +26,8 @@ class Captions:
         """Item -> words, for the items that this profile has words for."""
         found = self._known.get(profile)
         if found is None:
-            rows = self.studio.notes.of_profile(profile, NOTE)
-            found = {int(r["item"]): str(r["words"]) for r in rows}
-            self._known[profile] = {k: v for k, v in found.items() if v}
+            found = newest(self.studio.notes.of_profile(profile, NOTE))
+            self._known[profile] = found
             while len(self._known) > KEPT:
                 self._known.popitem(last=False)
         return self._known.get(profile, found)
@@ -39,10 +39,14 @@ class Captions:
 
     def put(self, user: int, profile: int, item: int, words: str) -> dict[str, Any]:
         """Write one; empty words go back to the picture's own."""
-        studio, words = self.studio, " ".join(words.split())
+        studio = self.studio
         studio.profile(user, profile)
         if studio.item(user, item).kind != "picture":
             raise Bad("only pictures have captions; a passage is its own words")
+        try:
+            words = checked(words)
+        except ValueError as wrong:
+            raise Bad(str(wrong)) from None
         studio.notes.add(user, profile, NOTE, {"item": item, "words": words})
         self._known.pop(profile, None)
         return {"item": item, "caption": words or studio.shelves.candidate(item).prompt}

@@ -1,6 +1,6 @@
 """A profile as one portable file, out and in. Plain JSON and raw bytes; nothing in it can run.
 
-Parts: profile, items, questions, answers, reasons, versions, spaces (JSON lines); state/N
+Parts: profile, items, questions, answers, reasons, captions, versions, spaces (JSON lines); state/N
 (safetensors), space/N (float32 vectors of own items), media/SHA256 (own pictures); adapters (JSON
 lines) and adapter/N when they were asked for, which others check. Shared items are named by content
 hash and looked up where the bundle is read; items of one's own travel along. Everything is checked
@@ -15,7 +15,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from engine.data import Question
-from profiles import answers, items, people, questions, reasons, states
+from profiles import answers, captions, items, people, questions, reasons, states
 from profiles.bundle_check import PROFILE, REASON, Carried, Loaded, check
 from profiles.bundle_format import BadBundle, pack, unpack
 from profiles.exports import answers_csv, answers_jsonl
@@ -29,6 +29,7 @@ ITEMS = """
 SELECT id, kind, hash, prompt, text, made, attributes, media, owner IS NOT NULL FROM items
 WHERE id IN (SELECT j.value FROM questions q, json_each(q.items) j WHERE q.profile_id = ?1)
    OR (profile_id = ?1 AND owner IS NOT NULL)
+   OR id IN (SELECT value FROM json_each(?2))
 ORDER BY kind, hash, id
 """
 
@@ -71,7 +72,8 @@ def read_bundle(
 def _parts(db: Database, profile_id: int) -> tuple[dict[str, bytes], list[str]]:
     """(parts without the pictures, hashes of the pictures to add)."""
     told = asdict(people.profile(db, profile_id))
-    rows = db.execute(ITEMS, [profile_id]).fetchall()
+    named = captions.holding(db, profile_id)
+    rows = db.execute(ITEMS, [profile_id, json.dumps(sorted(named))]).fetchall()
     place = {row[0]: i for i, row in enumerate(rows)}
     asked = [
         (questions.read(row), row[6], row[7])
@@ -90,6 +92,8 @@ def _parts(db: Database, profile_id: int) -> tuple[dict[str, bytes], list[str]]:
     # Left out where there is none: the file is then one that an older Penchant reads.
     if why := reasons.rows(db, profile_id):
         parts["reasons"] = _lines({name: getattr(r, name) for name in REASON} for r in why)
+    if told_of := [{"item": place[i], "words": named[i]} for i in place if i in named]:
+        parts["captions"] = _lines(told_of)
     own = {row[2] for row in rows if row[8]}
     return {**parts, **_states(db, profile_id), **_spaces(db, own)}, [r[2] for r in rows if r[7]]
 
@@ -225,6 +229,8 @@ def _take_in(db: Database, user_id: int, loaded: Loaded) -> Profile:
         answers.apply(db, answers.append(db, full), question)
     for reason in loaded.reasons:
         reasons.append(db, replace(reason, profile=made.id))
+    for place, words in loaded.captions:
+        captions.put(db, (user_id, made.id), ids[place], words)
     for version, state in loaded.versions:
         states.put_version(db, made.id, version, state)
     return made

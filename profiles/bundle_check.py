@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from engine.data import Outcome
-from profiles import items
+from profiles import captions, items
 from profiles.bundle_format import BadBundle, fields, line, lines
 from profiles.profile import Profile
 from profiles.reasons import Reason, checked
@@ -32,6 +32,7 @@ ANSWER = {"seq": int, "act": str, "kind": str, "question": int, "target": (int, 
           "key": str, "predicted": (int, float, NULL), "note": str, "extra": dict,
           "created": NUMBER}  # fmt: skip
 REASON = {"seq": int, "chips": list, "words": str, "key": str, "created": NUMBER}
+CAPTION = {"item": int, "words": str}
 CARRIED = {"name": str, "kind": str, "base": str, "chosen": bool, "part": str}
 VERSION = {"kind": str, "method": str, "space": str, "seq": int, "created": NUMBER, "note": str,
            "part": str}  # fmt: skip
@@ -62,7 +63,9 @@ class Carried:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A whole bundle. `answers` name questions by number and pick by place in the question."""
+    """A whole bundle. `answers` name questions by number and pick by place in the question;
+    `captions` are (place in `items`, words).
+    """
 
     profile: Profile
     kinds: tuple[Any, ...]
@@ -74,6 +77,7 @@ class Loaded:
     vectors: tuple[tuple[str, str, bytes], ...]
     reasons: tuple[Reason, ...] = ()
     carried: tuple[Carried, ...] = ()
+    captions: tuple[tuple[int, str], ...] = ()
 
 
 def check(parts: Mapping[str, bytes]) -> Loaded:
@@ -97,12 +101,13 @@ def check(parts: Mapping[str, bytes]) -> Loaded:
     given = _answers(lines(texts["answers"]), asked)
     carried = _carried(lines(parts.pop("adapters", b"")), parts)
     why = _reasons(lines(parts.pop("reasons", b"")), given)
+    named = _captions(lines(parts.pop("captions", b"")), kinds)
     versions = _versions(lines(texts["versions"]), parts, len(given))
     mine = {r.hash for r, o in zip(rows, own, strict=True) if o}
     vectors = _vectors(lines(texts["spaces"]), parts, mine)
     if parts:
         raise BadBundle(f"part {sorted(parts)[0]!r} is not used by anything in the bundle")
-    return Loaded(profile, kinds, rows, own, asked, given, versions, vectors, why, carried)
+    return Loaded(profile, kinds, rows, own, asked, given, versions, vectors, why, carried, named)
 
 
 def _profile(value: Any) -> Profile:
@@ -266,6 +271,24 @@ def _reasons(values: list[Any], given: tuple[LogRow, ...]) -> tuple[Reason, ...]
     if len({r.key for r in made}) != len(made):
         raise BadBundle("reason: a key comes twice")
     return tuple(made)
+
+
+def _captions(values: list[Any], kinds: tuple[Any, ...]) -> tuple[tuple[int, str], ...]:
+    """Each of another picture of the bundle, as the studio itself would keep it."""
+    made: dict[int, str] = {}
+    for value in values:
+        told = fields(value, CAPTION, "caption")
+        place, words = told["item"], told["words"]
+        if not 0 <= place < len(kinds) or kinds[place] != "picture" or place in made:
+            raise BadBundle("caption: it is of no picture in the bundle, or of one that has one")
+        try:
+            said = captions.checked(words)
+        except ValueError as wrong:
+            raise BadBundle(f"caption: {wrong}") from None
+        if not said or said != words:
+            raise BadBundle("caption: it is empty or not on one line")
+        made[place] = said
+    return tuple(made.items())
 
 
 def _versions(

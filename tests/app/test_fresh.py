@@ -9,6 +9,7 @@ import pytest
 
 from app import drawing
 from app.fresh import PAIRS, RULE, SHARE, apart
+from app.wire import Bad
 from engine.data import Outcome
 from engine.starter.drawer.known import starter
 from tests.app.people import inky
@@ -246,6 +247,16 @@ def test_captions_are_a_persons_own_and_the_newest_counts(
     assert studio.captions.of(profile) == {}
     gone = studio.delete_profile(user, profile)
     assert gone["left"] == 0 and gone["removed"]["events"] == 3
+
+
+def test_captions_go_along_in_a_taste_file(studio: Any, user: int, profile: int) -> None:
+    item = studio.question(user, profile, "picture")["items"][0]["id"]
+    studio.captions.put(user, profile, item, "a small red one")
+    made = studio.import_bundle(user, studio.export(user, profile)[0])["id"]
+    assert studio.captions.of(made) == {item: "a small red one"}
+    with pytest.raises(Bad, match="200 characters"):
+        studio.captions.put(user, made, item, "x" * 201)
+    assert studio.captions.of(made) == {item: "a small red one"}
 
 
 def test_a_caption_is_what_a_picture_is_learnt_under(studio: Any, user: int, profile: int,

@@ -8,7 +8,7 @@ from itertools import count
 import numpy as np
 
 from engine.data import Outcome, Question
-from profiles import reasons
+from profiles import captions, reasons
 from profiles.store import Answer, NewAnswer, NewItem, Store
 
 WEBP = b"RIFF\x10\x00\x00\x00WEBPVP8 "
@@ -68,9 +68,11 @@ class Desk:
 
 
 def full_desk(store: Store) -> Desk:
-    """Twelve answers in both media, own pictures, undo and redo, two versions."""
+    """Twelve answers in both media, own pictures, a caption, undo and redo, two versions."""
     desk = new_desk(store, 8)
     own = store.add_items("picture", pictures(4), desk.user, desk.profile)
+    who = (desk.user, desk.profile)
+    store.write(lambda db: captions.put(db, who, own[0], "the small one"))
     hashes = [row.hash for row in pictures(4)]
     store.put_embeddings("starter:picture", hashes, np.eye(4, 6, dtype=np.float32))
     for i in range(6):

@@ -20,7 +20,8 @@ from tests.profiles.desk import full_desk
 from tests.profiles.test_bundle import FILES, PARTS, everything, rebuilt
 
 Case = tuple[str, bytes]
-LINES = ("profile", "items", "questions", "answers", "reasons", "versions", "spaces")
+LINES = ("profile", "items", "questions", "answers", "reasons", "captions", "versions",
+         "spaces")  # fmt: skip
 # Wrong in any field, whatever its type.
 WRONG = {"NaN": b"NaN", "inf": b"1e999", "surrogate": b'"\\ud800"', "too large": b"1" + b"0" * 30,
          "deep": b"[" * 40 + b"]" * 40, "very deep": b'{"a":' * 50_000, "digits": b"9" * 5000,
