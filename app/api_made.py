@@ -68,6 +68,7 @@ def made_routes(router: APIRouter, studio: "Studio") -> None:
     @router.post("/profiles/{profile}/strip")
     async def strip(profile: Id, given: StripIn, user: User) -> Response:
         room()
+        studio.profile(user, profile)
         stop = threading.Event()
         lines = made.strip(user, profile, given.model_dump(), stop.is_set)
         return StreamingResponse(streamed(lines, stop), media_type="application/x-ndjson")

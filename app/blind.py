@@ -7,6 +7,7 @@ only: one that was not judged is worth nothing.
 """
 
 import secrets
+import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ class Blind:
     def __init__(self, keeping: "Keeping") -> None:
         self.keeping, self.studio = keeping, keeping.studio
         self._open: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._one = threading.Lock()
 
     def begin(
         self, user: int, adapter: int, prompt: str, seed: int, against: str = "plain"
@@ -71,6 +73,11 @@ class Blind:
 
     def end(self, user: int, adapter: int, trial: str, pick: str) -> dict[str, Any]:
         """Learn from the choice, count it, and say which was which."""
+        # One at a time: two posts of one trial must not both be counted.
+        with self._one:
+            return self._end(user, adapter, trial, pick)
+
+    def _end(self, user: int, adapter: int, trial: str, pick: str) -> dict[str, Any]:
         row = self.keeping.one(user, adapter)
         found = self._open.get(trial)
         if found is None or found["user"] != user or found["adapter"] != adapter:

@@ -213,6 +213,8 @@ def apart(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
 
 
 def _told(order: dict[str, Any]) -> dict[str, Any]:
-    """How it was drawn, for whoever wants to draw it again."""
-    return {"prompt": order["thing"], "seed": order["seed"], "depth": order["depth"],
-            "styles": dict(order["lean"].styles), "facts": dict(order["lean"].facts)}  # fmt: skip
+    """How it was drawn, for whoever wants to draw it again; what is tuned does not lean."""
+    told = {"prompt": order["thing"], "seed": order["seed"], "depth": order["depth"]}
+    if order["depth"] == "tuned":
+        return told
+    return {**told, "styles": dict(order["lean"].styles), "facts": dict(order["lean"].facts)}

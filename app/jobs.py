@@ -181,7 +181,9 @@ class Jobs:
             told["eta"] = eta(tail(folder / "log.jsonl"), time.time())
         if full:
             told["curve"] = curve(folder / "log.jsonl")
-            told["samples"] = lines(folder / "samples.jsonl")
+            # A step that was done again after a kill is there twice; the last one counts.
+            rows = {row["step"]: row for row in lines(folder / "samples.jsonl")}
+            told["samples"] = [rows[step] for step in sorted(rows)]
         return told
 
     def of_profile(self, user: int, profile: int) -> list[dict[str, Any]]:

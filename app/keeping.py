@@ -204,7 +204,7 @@ class Keeping:
         if not offer["ready"]:
             raise Bad(offer["why"])
         medium, preset = offer["medium"], wanted.get("preset") or "quick"
-        start = begun(self, user, wanted, medium)
+        start = begun(self, (user, profile), wanted, medium)
         given = self._given(wanted, offer) | ({"rank": start.rank} if start else {})
         settings = self.settings(preset, given, medium)
         card = next(c for c in offer["presets"] if c["name"] == preset)
@@ -311,7 +311,9 @@ class Keeping:
         """The adapter Create uses, or None; one of other weights does not count."""
         rows = self.studio.store.work.adapters(profile)
         row = next((r for r in rows if r["chosen"] and r["kind"] == kind), None)
-        return self.load(row["id"]) if row and self.fits(row) else None
+        # A kill between a row and its folder leaves a row alone; it counts as none.
+        there = row is not None and self.place(row["id"]).exists()
+        return self.load(row["id"]) if row and there and self.fits(row) else None
 
     def listed(self, profile: int) -> list[dict[str, Any]]:
         return [self.shown(row) for row in self.studio.store.work.adapters(profile)]

@@ -24,11 +24,16 @@ def startable(keeping: "Keeping", profile: int, medium: str) -> list[dict[str, A
             and keeping.fits(r)]  # fmt: skip
 
 
-def begun(keeping: "Keeping", user: int, wanted: Mapping[str, Any], medium: str) -> Any:
-    """The adapter that is asked for, or None. Bad: why it cannot be gone on from."""
+def begun(keeping: "Keeping", who: tuple[int, int], wanted: Mapping[str, Any], medium: str) -> Any:
+    """The adapter that is asked for, or None. `who`: user and profile, whose it must be. Bad: why
+    it cannot be gone on from.
+    """
     if wanted.get("start") is None:
         return None
+    user, profile = who
     row = keeping.one(user, int(wanted["start"]))
+    if row["profile_id"] != profile:
+        raise Bad(f"{row['name']} belongs to another taste; choose one of this taste")
     if medium != "text" or row["kind"] != medium:
         raise Bad("only a tuning of words can go on from an adapter, and from one of words")
     if not keeping.fits(row):

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from engine.checkpoints import sync
+
 
 class Album:
     """`pictures` holds files named by the sha256 of their bytes; `latents` what was encoded.
@@ -52,4 +54,6 @@ class Album:
         self.latents.mkdir(parents=True, exist_ok=True)
         part = place.with_name(f".{uuid.uuid4().hex}.npy")
         np.save(part, values)
+        # On the disk before it has its name: an empty file would be read for ever after.
+        sync(part)
         os.replace(part, place)

@@ -17,6 +17,7 @@ import numpy as np
 from engine import gauges, gauges_pictures
 from engine.adapter import Adapter, Base
 from engine.album import Album
+from engine.checkpoints import sync
 from engine.data import Draw, Progress
 from engine.reference import DiskCache
 from engine.tasting import Tasting, show
@@ -176,6 +177,7 @@ class PictureTuning:
         pictures = self._drawn(0.0)
         self._show(0, pictures, 0.5)
         np.save(self.folder / ".plain.npy", self.tasting.seen(pictures))
+        sync(self.folder / ".plain.npy")
         (self.folder / ".plain.npy").replace(self.folder / PLAIN)
 
     def _show(self, step: int, pictures: Sequence[Any], win: float) -> None:

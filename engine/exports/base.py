@@ -57,7 +57,7 @@ class Facts:
 class Material:
     """All that an export may draw on. `model` is the folder of the base model.
 
-    `personal` (engine/steering/cross_attention.py) draws for `vector`, a person's (d,) in its space.
+    `personal` (steering/cross_attention.py) draws for `vector`, a person's (d,) in its space.
     `answers` are rows as `told` of profiles/exports.py gives them. `prompt` is the system text
     (shots and description). `gguf` is the base model as llama.cpp reads it, where there is one.
     """

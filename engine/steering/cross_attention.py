@@ -32,7 +32,9 @@ def attentions(module: torch.nn.Module) -> dict[str, Any]:
     found = {
         path: layer
         for path, layer in module.named_modules()
-        if path.endswith(".attn2") or (path.endswith(".attn") and hasattr(layer, "add_k_proj"))
+        # SD3.5 has a second attention of pictures to themselves, of the name UNets use for words.
+        if (path.endswith(".attn2") and getattr(layer, "is_cross_attention", False))
+        or (path.endswith(".attn") and hasattr(layer, "add_k_proj"))
     }
     found = {p: a for p, a in found.items() if getattr(a, "to_q", None) is not None}
     if not found:

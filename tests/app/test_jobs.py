@@ -211,3 +211,11 @@ def test_the_curve_counts_a_repeated_step_once_and_leaves_out_half_a_line(tmp_pa
     log.write_text(text + '{"done": 3, "met')
     assert curve(log) == [{"step": 1, "loss": 0.7}, {"step": 2, "loss": 0.5}]
     assert [x["done"] for x in tail(log)] == [1, 2, 2]
+
+
+def test_samples_of_a_step_that_was_done_again_are_shown_once(jobs) -> None:
+    job = start(jobs)
+    rows = [{"step": 0, "win": 0.5}, {"step": 4, "win": 0.6}, {"step": 4, "win": 0.7}]
+    text = "".join(json.dumps(r) + "\n" for r in rows)
+    (jobs.place(job) / "samples.jsonl").write_text(text)
+    assert jobs.shown(job, full=True)["samples"] == [rows[0], rows[2]]

@@ -1,6 +1,7 @@
 """Keep, end to end on a tiny model: answers, a tuned adapter, trying it, taking it away."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from app.jobs import Inline
 from app.making import Maker
 from app.studio import Studio
+from app.warm import begun
 from app.wire import Bad, Missing
 from profiles.store import Store
 from tests.engine.kill_worker import save_tiny
@@ -339,3 +341,14 @@ def test_the_next_tuning_goes_on_from_an_adapter(tiny: Studio, profile: int) -> 
         tiny.keeping.tune(user, profile, {"preset": "quick", **wrong})
     with pytest.raises(Missing):
         tiny.keeping.tune(user, profile, {"preset": "quick", "start": 999})
+    other = tiny.new_profile(user)["id"]
+    with pytest.raises(Bad, match="another taste"):
+        begun(tiny.keeping, (user, other), {"start": row["id"]}, "text")
+
+
+def test_a_row_whose_folder_a_kill_left_out_counts_as_none(tiny: Studio, profile: int) -> None:
+    row = tune(tiny, profile)
+    assert tiny.keeping.chosen(profile) is not None
+    shutil.rmtree(tiny.keeping.place(row["id"]))
+    tiny.maker.drop(f"adapter {row['id']}")
+    assert tiny.keeping.chosen(profile) is None

@@ -29,8 +29,11 @@ def kept(what: Material) -> tuple[list[Mapping[str, Any]], str]:
     """The answers that may leave, and what is said of those that may not."""
     if what.facts.privacy == "full":
         return list(what.answers), ""
-    rows = [{**a, "reason_words": ""} for a in what.answers
-            if all(i["made"] == SHIPPED for i in a["items"])]  # fmt: skip
+    rows: list[Mapping[str, Any]] = [
+        {**a, "reason_words": ""}
+        for a in what.answers
+        if all(i["made"] == SHIPPED for i in a["items"])
+    ]
     lost = len(what.answers) - len(rows)
     said = f"{counted(lost, 'answer')} that show own or generated things were left out."
     return rows, said if lost else ""
