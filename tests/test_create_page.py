@@ -16,6 +16,28 @@ from tests.served import served
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 WAIT = 150_000
 DRAWN = "() => document.querySelectorAll('.twin .tools .button:not([disabled])').length === 16"
+# The last line of a run waits for the page to name it, or for Stop; "error" takes its place.
+HELD = """() => {
+  const real = window.fetch;
+  window.fetch = async (address, options) => {
+    const reply = await real(address, options);
+    if (!String(address).endsWith("/generate")) return reply;
+    const last = new Promise((tell, no) => {
+      window.last = tell;
+      options.signal.addEventListener("abort", () => no(options.signal.reason));
+    });
+    const lines = (await reply.text()).trim().split("\\n");
+    const write = (text) => new TextEncoder().encode(text + "\\n");
+    return new Response(new ReadableStream({
+      start: (out) => out.enqueue(write(lines.slice(0, -1).join("\\n"))),
+      pull: async (out) => {
+        const wrong = '{"type": "error", "error": "no more"}';
+        out.enqueue(write((await last) === "done" ? lines.at(-1) : wrong));
+        out.close();
+      },
+    }));
+  };
+}"""
 STRIP = "() => document.querySelectorAll('.strength-tile:not([disabled])').length === 5"
 
 
@@ -127,6 +149,47 @@ def test_stop_stops_and_what_it_does_not_know_is_said(page: Any) -> None:
     page.get_by_text("Stopped.").wait_for()
     assert page.locator(".twin-body.drawing").count() == 0
     page.get_by_role("button", name="Stop").wait_for(state="hidden")
+
+
+def test_a_like_is_sent_when_its_run_is_stored_and_given_back_when_it_is_not(
+    page: Any, address: str
+) -> None:
+    def answers() -> int:
+        return int(call(address, "profiles")["profiles"][0]["answers"]["picture"])
+
+    def hide() -> None:
+        page.evaluate("document.querySelector('.toast')?.classList.remove('shown')")
+
+    def make_and_like() -> Any:
+        hide()
+        page.get_by_role("button", name="Make it mine").click()
+        result = page.locator(".side-column.personal .result").first
+        like = result.get_by_role("button", name="Like", exact=True)
+        like.click()
+        assert like.get_attribute("aria-pressed") == "true" and like.is_disabled()
+        return like
+
+    lost = page.locator(".toast.shown", has_text="likes of it are not kept")
+    page.evaluate(HELD)
+    page.get_by_text("More", exact=True).click()
+    page.locator("#depth").select_option("instant")
+    before = answers()
+    for end, said in (("stop", "Stopped."), ("error", "no more")):
+        like = make_and_like()
+        page.keyboard.press("Escape") if end == "stop" else page.evaluate("last('error')")
+        lost.wait_for()
+        page.locator(".create > .status", has_text=said).wait_for()
+        assert like.get_attribute("aria-pressed") == "false" and like.is_enabled()
+        hide()
+        like.click()
+        lost.wait_for()
+        assert like.get_attribute("aria-pressed") == "false"
+    assert answers() == before
+
+    like = make_and_like()
+    page.evaluate("last('done')")
+    page.locator(".toast.shown", has_text="Liked.").wait_for()
+    assert like.get_attribute("aria-pressed") == "true" and answers() == before + 1
 
 
 def test_a_prompt_may_speak_of_seeds_itself(page: Any) -> None:

@@ -4,6 +4,7 @@ import { Refused, stream } from "./api.js";
 import { toast } from "./dialogs.js";
 import { button, h } from "./dom.js";
 import { Gallery } from "./gallery.js";
+import { ended, stored } from "./judge.js";
 import { keepTaste } from "./keeptaste.js";
 import { settingsOf } from "./png.js";
 import { Results, count } from "./results.js";
@@ -137,12 +138,13 @@ export class Create {
     const control = new AbortController();
     this.running = control;
     this.#busy(true);
+    let run = null;
     try {
       const profile = await ensure();
       const medium = state.medium;
       const body = { medium, prompt, n: count(medium), strength: Number(this.slider.value) / 100, seed: Number(this.seed.value) || 0 };
       if (this.depth.value) body.depth = this.depth.value;
-      const run = { ...body, profile: profile.id, generation: null, waiting: [] };
+      run = { ...body, profile: profile.id, generation: null, waiting: [], over: false };
       this.results.expect(run);
       this.shown = true;
       this.say("Making.");
@@ -150,6 +152,7 @@ export class Create {
     } catch (wrong) {
       if (this.running === control) this.say(control.signal.aborted ? "Stopped." : why(wrong), !control.signal.aborted);
     }
+    if (run) ended(run);
     if (this.running === control) this.#ended();
   }
 
@@ -187,8 +190,7 @@ export class Create {
   }
 
   #done(line, run) {
-    run.generation = line.generation;
-    run.waiting.splice(0).forEach((send) => send());
+    stored(run, line.generation);
     this.kept.update(true);
     this.gallery.mark();
   }

@@ -4,8 +4,24 @@ import { insist, key, post } from "./api.js";
 import { toast } from "./dialogs.js";
 import { h, icon } from "./dom.js";
 
+const LOST = "This run ended before it was stored, so likes of it are not kept. Make it again to like it.";
+
+/** The run is stored: what was judged while it was being made goes out under its number. */
+export function stored(run, generation) {
+  run.generation = generation;
+  for (const { send } of run.waiting.splice(0)) send();
+}
+
+/** The run is over. Without a number nothing about it can be kept: that is said, and buttons come free. */
+export function ended(run) {
+  if (run.generation !== null) return;
+  run.over = true;
+  if (run.waiting.length) toast(LOST, null, { bad: true });
+  for (const { free } of run.waiting.splice(0)) free();
+}
+
 export class Judge {
-  /** `run`: profile, medium, generation (null until it is stored), waiting: what to send then. */
+  /** `run`: profile, medium, generation (null until it is stored), waiting: judged until then, over. */
   constructor(run, side, index) {
     Object.assign(this, { run, side, index });
     this.like = this.#button("thumbup", "Like", true);
@@ -23,10 +39,11 @@ export class Judge {
   }
 
   #vote(liked) {
+    if (this.run.over) return toast(LOST, null, { bad: true });
     this.like.disabled = this.dislike.disabled = true;
     (liked ? this.like : this.dislike).setAttribute("aria-pressed", "true");
     const send = () => this.#send(liked);
-    if (this.run.generation === null) this.run.waiting.push(send);
+    if (this.run.generation === null) this.run.waiting.push({ send, free: () => this.#free() });
     else send();
   }
 
