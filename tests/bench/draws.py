@@ -133,7 +133,9 @@ class Bent:
         if how == "lean":
             told = [leaning(t, self._lean(), 1.0) for t in told]
         adapter = self.studio.keeping.load(self.row["id"])
-        with lora(backbone, adapter, 1.0 if how == "tuned" else 0.0):
+        strength = 1.0 if how == "tuned" else 0.0
+        # The studio draws ahead on this same model; it waits while the slot is held.
+        with self.studio.maker.slot(), lora(backbone, adapter, strength):
             stream = backbone.stream(told, range(len(told)), Draw(""))
             found = {s.index: s.pixels for s in stream if s.done}
         return [found[k] for k in range(len(told))]
