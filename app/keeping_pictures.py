@@ -27,7 +27,11 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 ALIKE: dict[str, Any] = {"objective": "diffusion_dpo", "batch": 4, "micro": 4, "rate": 2e-3}
 # What simulated people gained in bench tuned; only "quick" was measured.
-GAIN = {"quick": "", "good": "Gain not measured yet.", "best": "Gain not measured yet."}
+GAIN = {
+    "quick": "Two simulated people liked it more than plain in 76 of 100.",
+    "good": "Gain not measured yet.",
+    "best": "Gain not measured yet.",
+}
 # Pairs at most; a third of them the person's own, the rest what the belief adds to those.
 PAIRS, BELIEF_PAIRS = 96, 3
 TRIED = ("a cat", "a dog", "a frog", "an octopus", "a mushroom", "an apple", "a strawberry",
