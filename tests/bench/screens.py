@@ -74,6 +74,8 @@ def first_visit(browser: Any, address: str, folder: Path, medium: str) -> dict[s
     visit.click(visit.page.get_by_role("button", name="Keep this taste"))
     visit.page.wait_for_timeout(800)
     made = {"medium": kind, "clicks": visit.clicks, "result_s": shown, "named_s": visit.seconds()}
+    # The button lies at the end of the page; what was made stands at its start.
+    visit.page.evaluate("window.scrollTo(0, 0)")
     visit.shoot(f"create-{kind}")
     visit.context.close()
     return made
