@@ -27,13 +27,15 @@ THINGS = ("bear", "bus", "star", "tulip")
 def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any]:
     """Figures of benches.md; a row per pair of sides with both medians."""
     from engine.starter.drawer.known import starter
+    from engine.starter.drawer.personal import adapter
 
     rounds, backbone = QUICK if quick else ROUNDS, starter()
+    made = adapter(backbone)
     alone = _alone()
     compared = {
         "ratio_diffusers": _beside_diffusers(backbone, rounds),
-        "people8_ratio": _eight(backbone, rounds, seed),
-        "ppd_zero_overhead": _nothing(backbone, rounds),
+        "people8_ratio": _eight(backbone, made, (rounds, seed)),
+        "ppd_zero_overhead": _nothing(backbone, made, rounds),
         "dpo_step_ratio": _steps(backbone, rounds, seed),
     }
     figures = {k: ratio for k, (ratio, _) in compared.items()}
@@ -78,27 +80,25 @@ def _beside_diffusers(backbone: Any, rounds: int) -> Any:
     return turns(lambda: list(backbone.generate(asked)), plain, rounds)
 
 
-def _eight(backbone: Any, rounds: int, seed: int) -> Any:
+def _eight(backbone: Any, made: Any, how: tuple[int, int]) -> Any:
+    rounds, seed = how
     vectors = list(np.random.default_rng(seed).standard_normal((8, 64)).astype(np.float32))
-    return turns(lambda: _drawn(backbone, vectors, 1.0),
-                 lambda: _drawn(backbone, [vectors[0]] * 8, 1.0), rounds)  # fmt: skip
+    return turns(lambda: _drawn(backbone, made, vectors, 1.0),
+                 lambda: _drawn(backbone, made, [vectors[0]] * 8, 1.0), rounds)  # fmt: skip
 
 
-def _nothing(backbone: Any, rounds: int) -> Any:
+def _nothing(backbone: Any, made: Any, rounds: int) -> Any:
     from engine.data import Draw
 
     vectors, asked = [np.ones(64, np.float32)] * 4, Draw("a cat", n=4)
-    return turns(lambda: _drawn(backbone, vectors, 0.0),
+    return turns(lambda: _drawn(backbone, made, vectors, 0.0),
                  lambda: list(backbone.stream(["a cat"] * 4, range(4), asked)), rounds)  # fmt: skip
 
 
-def _drawn(backbone: Any, vectors: list[Any], strength: float) -> None:
+def _drawn(backbone: Any, made: Any, vectors: list[Any], strength: float) -> None:
     from engine.data import Draw
-    from engine.starter.drawer.personal import adapter
     from engine.steering.cross_attention import personal
 
-    made = backbone.__dict__.setdefault("bench adapter", None) or adapter(backbone)
-    backbone.__dict__["bench adapter"] = made
     count = len(vectors)
     with personal(backbone, made, vectors, strength):
         list(backbone.stream(["a cat"] * count, range(count), Draw("a cat", n=count)))
