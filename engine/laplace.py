@@ -272,6 +272,39 @@ def _posterior(
     return value, grad, hess
 
 
+def scores(belief: Gaussian, z: Float) -> tuple[Float, Float]:
+    """Mean and deviation (n,) of utilities linear in z (n, d), side and level left out."""
+    d = z.shape[1]
+    var = np.einsum("nd,nd->n", z @ belief.cov[:d, :d], z)
+    return z @ belief.mean[:d], np.sqrt(var.clip(0))
+
+
+def foretell(
+    belief: Gaussian, z: Float, shown: Sequence[int], outcome: Outcome, log_tie: float = log(TIE)
+) -> float:
+    """Probability of an outcome before it is learnt; z (m, d) in display order, `shown` their ids.
+
+    Pick of a pair: side bias included, given that one is picked. Grid: mean over (picked,
+    unpicked) pairs. A tie: its probability among the four outcomes.
+    """
+    if len(shown) > 2 and not outcome.word:
+        picked = np.isin(shown, outcome.picks)
+        if picked.all():
+            return 0.5
+        gaps = (z[picked][:, None, :] - z[~picked][None, :, :]).reshape(-1, z.shape[1])
+        mean, std = scores(belief, gaps.astype(np.float64))
+        return float(chance(mean, std**2).mean())
+    answer = read(z, shown, outcome, 1.0)
+    if answer is None:
+        raise ValueError("a skip says nothing; only picks and ties are predicted")
+    y = answer.rows @ belief.mean
+    var = np.einsum("qd,qd->q", answer.rows @ belief.cov, answer.rows)
+    if answer.form[0] == "pick":
+        return float(chance(y[0], var[0]))
+    shrunk = y / np.sqrt(1.0 + np.pi * var / 8.0)
+    return float(np.exp(local(answer.form, shrunk[None], log_tie)[0][0]))
+
+
 @dataclass(frozen=True)
 class Many:
     """Beliefs of p people after k answers each, in the span of those answers.

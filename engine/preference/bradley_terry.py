@@ -111,10 +111,9 @@ class BradleyTerry:
 
     def believe(self, vectors: Array) -> tuple[Array, Array]:
         """Predicted liking (n,) and its posterior deviation (n,) of vectors (n, d), in logits."""
-        d = len(self.mean) - 2
-        x = np.asarray(vectors, np.float64)
-        var = np.einsum("nd,nd->n", x @ self.cov[:d, :d], x)
-        return (x @ self.mean[:d]).astype(np.float32), np.sqrt(var.clip(0)).astype(np.float32)
+        made = laplace.Gaussian(self.mean, self.cov)
+        mean, std = laplace.scores(made, np.asarray(vectors, np.float64))
+        return mean.astype(np.float32), std.astype(np.float32)
 
     def joint(self, vectors: Array) -> tuple[Array, Array]:
         """Mean (n,) and root (n, r) of all scores at once: their covariance is root @ root.T."""
@@ -131,25 +130,11 @@ class BradleyTerry:
         return laplace.chance(mean.astype(np.float64), std.astype(np.float64) ** 2)
 
     def predict(self, question: Question, outcome: Outcome, features: Features) -> float:
-        """Pick of a pair: side bias included, given that one is picked. Grid: mean over (picked,
-        unpicked) pairs. A tie: its probability among the four outcomes."""
+        """See laplace.foretell."""
         same_space(self.space, features.space)
-        x = features.of(question.items)
-        if question.form == "grid" and not outcome.word:
-            picked = np.isin(question.items, outcome.picks)
-            if picked.all():
-                return 0.5
-            gaps = (x[picked][:, None, :] - x[~picked][None, :, :]).reshape(-1, x.shape[1])
-            return float(self.prob(gaps, np.zeros_like(gaps)).mean())
-        answer = laplace.read(x, question.items, outcome, 1.0)
-        if answer is None:
-            raise ValueError("a skip says nothing; only picks and ties are predicted")
-        y = answer.rows @ self.mean
-        var = np.einsum("qd,qd->q", answer.rows @ self.cov, answer.rows)
-        if answer.form[0] == "pick":
-            return float(laplace.chance(y[0], var[0]))
-        shrunk = y / np.sqrt(1.0 + np.pi * var / 8.0)
-        return float(np.exp(laplace.local(answer.form, shrunk[None], log(self.tie))[0][0]))
+        made = laplace.Gaussian(self.mean, self.cov)
+        z = features.of(question.items)
+        return laplace.foretell(made, z, question.items, outcome, log(self.tie))
 
     def direction(self) -> Array:
         """The mean taste as a unit vector (d,); zeros before anything is known."""

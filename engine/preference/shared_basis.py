@@ -9,7 +9,6 @@ outside the leading `rank` directions is not learnt. The step costs O(rank^2) wh
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import log
 from typing import Any
 
 import numpy as np
@@ -81,9 +80,8 @@ class SharedBasis:
     def believe(self, vectors: Array) -> tuple[Array, Array]:
         """Predicted liking (n,) and its posterior deviation (n,) of vectors (n, d), in logits."""
         z = np.asarray(vectors, np.float64) @ self.axes
-        k = z.shape[1]
-        var = np.einsum("nk,nk->n", z @ self.cov[:k, :k], z)
-        return (z @ self.mean[:k]).astype(np.float32), np.sqrt(var.clip(0)).astype(np.float32)
+        mean, std = laplace.scores(laplace.Gaussian(self.mean, self.cov), z)
+        return mean.astype(np.float32), std.astype(np.float32)
 
     def prob(self, left: Array, right: Array) -> Float:
         """Without the side bias: which is liked more, not which is clicked."""
@@ -91,24 +89,10 @@ class SharedBasis:
         return laplace.chance(mean.astype(np.float64), std.astype(np.float64) ** 2)
 
     def predict(self, question: Question, outcome: Outcome, features: Features) -> float:
-        """As Bradley-Terry does: a pick with its side, a grid by its pairs, a tie among four."""
+        """See laplace.foretell."""
         same_space(self.space, features.space)
-        x = features.of(question.items)
-        if question.form == "grid" and not outcome.word:
-            picked = np.isin(question.items, outcome.picks)
-            if picked.all():
-                return 0.5
-            gaps = (x[picked][:, None, :] - x[~picked][None, :, :]).reshape(-1, x.shape[1])
-            return float(self.prob(gaps, np.zeros_like(gaps)).mean())
-        answer = laplace.read((x @ self.axes).astype(np.float32), question.items, outcome, 1.0)
-        if answer is None:
-            raise ValueError("a skip says nothing; only picks and ties are predicted")
-        y = answer.rows @ self.mean
-        var = np.einsum("qd,qd->q", answer.rows @ self.cov, answer.rows)
-        if answer.form[0] == "pick":
-            return float(laplace.chance(y[0], var[0]))
-        shrunk = y / np.sqrt(1.0 + np.pi * var / 8.0)
-        return float(np.exp(laplace.local(answer.form, shrunk[None], log(laplace.TIE))[0][0]))
+        z = (features.of(question.items) @ self.axes).astype(np.float32)
+        return laplace.foretell(laplace.Gaussian(self.mean, self.cov), z, question.items, outcome)
 
     def direction(self) -> Array:
         """The mean taste as a unit vector (d,); zeros before anything is known."""
