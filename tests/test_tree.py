@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OURS = ("app", "engine", "profiles")
 HEAVY = {"torch", "transformers", "diffusers", "peft", "faiss", "gradio"}
 PLUGINS = ("preference", "queries", "rewards", "encoders", "backbones", "steering", "objectives",
-           "exports")  # fmt: skip
+           "exports", "diagnostics")  # fmt: skip
 BANNED = {"utils.py", "helpers.py", "common.py", "misc.py"}
 TOP = {"app", "engine", "profiles", "tests", "docs", ".ci", "launch.py", "requirements.txt",
        "requirements-models.txt", "README.md", "LICENSE", "CHANGELOG.md", "pyproject.toml",

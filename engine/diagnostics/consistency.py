@@ -1,0 +1,79 @@
+"""Which answers fit the rest of a person's answers least: the ones to look at again.
+
+The strength of an answer is the mean gap, in liking, between what it said yes and no to, over
+models that were each fitted on half of the answers; its deviation says whether the models agree
+(Secrets of RLHF II, arXiv 2401.06080, section 2.2: there M whole reward models judge their own
+training pairs; here an answer is judged by the halves without it alone, which matters below a few
+hundred answers). Assumes the taste the belief assumes: what one direction cannot express looks
+inconsistent too. Contrastive and meta-learning terms of the paper are not done.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import laplace
+from engine.data import Comparison, Features, Outcome
+from engine.diagnostics import base
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Settings:
+    rounds: int = field(
+        default=10, metadata={"help": "models, each on half of the answers", "low": 2, "high": 100}
+    )
+    least: int = field(
+        default=12,
+        metadata={"help": "answers before one of them can stand out", "low": 2, "high": 1000},
+    )
+
+
+@dataclass(frozen=True)
+class Strengths:
+    """mean (n,) and sd (n,) of the gap of every answer, in logits; nan for a skip."""
+
+    mean: Float
+    sd: Float
+
+    def doubtful(self, k: int) -> list[int]:
+        """Places of at most k answers that the rest speaks against, the least consistent first."""
+        order = np.argsort(self.mean, kind="stable")  # nan comes last
+        return [int(i) for i in order[:k] if self.mean[i] < 0]
+
+
+def look(
+    comparisons: Sequence[Comparison],
+    features: Features,
+    prior: laplace.Gaussian,
+    log_tie: float,
+    rng: np.random.Generator,
+    settings: Settings | None = None,
+) -> Strengths:
+    """`prior` and `log_tie` as the belief has them. Cost: `rounds` fits of half the answers."""
+    settings = settings or Settings()
+    told = base.stack(comparisons, features)
+    if sum(len(p) for p in told.places) < settings.least:
+        nothing = np.full(told.n, np.nan)
+        return Strengths(nothing, nothing)
+    gaps = base.halves(told, prior, log_tie, settings.rounds + settings.rounds % 2, rng)
+    spoken = ~np.isnan(gaps).all(1)
+    mean, sd = np.full((2, told.n), np.nan)
+    mean[spoken] = np.nanmean(gaps[spoken], 1)
+    sd[spoken] = np.nanstd(gaps[spoken], 1)
+    return Strengths(mean, sd)
+
+
+def flipped(comparison: Comparison) -> Comparison:
+    """The opposite answer to a question about two; ValueError for a grid, which has none."""
+    outcome, items = comparison.outcome, comparison.question.items
+    if outcome.word == "skip" or len(items) != 2:
+        raise ValueError("only an answer about two things has an opposite; drop this one instead")
+    if outcome.word:
+        other = Outcome(word="both_bad" if outcome.word == "both_good" else "both_good")
+    else:
+        other = Outcome(picks=(items[1] if outcome.picks[0] == items[0] else items[0],))
+    return replace(comparison, outcome=other)
