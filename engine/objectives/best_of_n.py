@@ -1,12 +1,13 @@
 """Best of n: write n texts, keep the one this person would like best, and learn to write that.
 
 L = -a_1 / n_1, the first being argmax_i v . r(x, y_i) for a direction v of tastes, which stands in
-words before the prompt. Wang et al. 2024, "Directional Preference Alignment", arXiv 2402.18571
-(founding paper 16). Assumes that the labels are the likings in that direction. It learns nothing
-from what was not kept, and repeats itself when the same few texts are always the best.
+words before the prompt (`in_words` of steering/prompt.py). Wang et al. 2024, "Directional
+Preference Alignment", arXiv 2402.18571 (founding paper 16). Assumes that the labels are the likings
+in that direction. It learns nothing from what was not kept, and repeats itself when the same few
+texts are always the best.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from torch import Tensor
@@ -19,15 +20,6 @@ class Settings:
     direction: str = field(
         default="", metadata={"help": "the person's direction in words, said before every prompt"}
     )
-
-
-def in_words(direction: Mapping[str, float]) -> str:
-    """A direction as opening words, in hundredths: weights of any length are made a unit."""
-    length = sum(v * v for v in direction.values()) ** 0.5
-    if not length:
-        raise ValueError("a direction of length zero says nothing; give one axis a weight")
-    parts = [f"{name} * {round(100 * v / length)}" for name, v in direction.items()]
-    return f"Write so that this rating is as high as possible: {' + '.join(parts)}."
 
 
 def best(examples: Sequence[Example], settings: Settings) -> list[Example]:

@@ -4,9 +4,9 @@ import pytest
 
 from engine.objectives import OBJECTIVES
 from engine.objectives.base import Example
-from engine.objectives.best_of_n import in_words
 from engine.objectives.fspo import TASK, asked
 from engine.objectives.ra_dpo import goal
+from engine.steering.prompt import in_words
 
 PAIRS = [Example(f"question {i}?", (f"good {i}", f"poor {i}")) for i in range(6)]
 
