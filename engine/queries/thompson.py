@@ -1,4 +1,5 @@
-"""Each slot shows the best item of one draw from the posterior (Thompson 1933).
+"""Each slot shows the best item of one draw from the posterior (Thompson 1933), a fresh draw a
+slot: in-slate Thompson sampling (dynamic slate recommendation, founding paper 58).
 
 Asks about what the person may like best: pleasant, and good at finding favourites; for learning
 the whole direction d_optimal needs fewer answers.
