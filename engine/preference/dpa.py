@@ -118,11 +118,22 @@ class DPA:
         z = features.of(question.items)
         return laplace.foretell(self._held(), z, question.items, outcome)
 
+    def weights(self) -> Float:
+        """w = s v as it is used (k,): logits for one unit of each axis."""
+        return self._held().mean[: len(self.hand)].copy()
+
     def direction(self) -> Array:
         """v as a unit vector (k,); zeros before anything is known."""
-        w = self._held().mean[: len(self.hand)]
+        w = self.weights()
         size = float(np.linalg.norm(w))
         return (w / size if size > 0 else w).astype(np.float32)
+
+    def among(self, chosen: Sequence[int]) -> "DPA":
+        """What the answers say of some of the axes alone, in a space of its own."""
+        k = len(self.hand)
+        keep = np.array([*chosen, k, k + 1])
+        space = f"{self.space}:{','.join(str(c) for c in chosen)}"
+        return DPA(space, self.mean[keep], self.cov[np.ix_(keep, keep)], np.zeros(len(chosen)))
 
     def angle(self, first: int, second: int) -> Angle:
         """Where the answers point in the plane of two axes, with the angle it may lie in."""

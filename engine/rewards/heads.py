@@ -70,18 +70,23 @@ def fit(
     if y.shape != (len(x), len(names)):
         raise ValueError(f"ratings are {y.shape}; give one row an item and one column a name")
     weights, alphas = np.zeros((x.shape[1], len(names))), np.zeros(len(names))
+    tried, parts = (settings or Settings()).alphas, {}
     for k, name in enumerate(names):
         rated = ~np.isnan(y[:, k])
         if not rated.any():
             raise ValueError(f"nobody rated {name!r}; rate some items or leave the attribute out")
-        tried = (settings or Settings()).alphas
-        weights[:, k], alphas[k] = ridge(x[rated], y[rated, k], tried)
+        if (same := rated.tobytes()) not in parts:  # mostly all are rated on the same items
+            parts[same] = np.linalg.svd(x[rated], full_matrices=False)
+        weights[:, k], alphas[k] = ridge(parts[same], y[rated, k], tried)
     return Heads(features.space, tuple(names), weights, alphas, np.zeros(len(names)))
 
 
-def ridge(x: Float, y: Float, alphas: Sequence[float]) -> tuple[Float, float]:
-    """(d,) weights w = (X'X + alpha I)^-1 X'y, and the alpha with the least left-out error."""
-    left, sizes, right = np.linalg.svd(x, full_matrices=False)
+def ridge(x: tuple[Float, Float, Float], y: Float, alphas: Sequence[float]) -> tuple[Float, float]:
+    """(d,) weights w = (X'X + alpha I)^-1 X'y, and the alpha with the least left-out error.
+
+    x: the singular value decomposition of X (n, d).
+    """
+    left, sizes, right = x
     along = left.T @ y
     best = (np.inf, 0.0)
     for alpha in alphas:

@@ -106,6 +106,19 @@ def test_the_hand_without_answers_and_what_it_refuses(prior: Prior) -> None:
         blank.by_hand(np.ones(D), trust=2.0)
 
 
+def test_some_axes_alone_are_a_direction_too(features: Features, prior: Prior) -> None:
+    made = DPA.fit(told(features, np.array([2.0, 0, 1.0, 0]), 40), features, prior)
+    two = made.among((2, 0))
+    np.testing.assert_array_equal(two.weights(), made.weights()[[2, 0]])
+    assert two.angle(0, 1) == made.angle(2, 0)
+    set_to = two.by_hand(np.array([-1.0, 0.0])).weights()
+    # As strong as the answers know of these two: the root of E|w|^2.
+    size = np.sqrt(np.sum(two.weights() ** 2) + np.trace(two.cov[:2, :2]))
+    np.testing.assert_allclose(set_to, [-size, 0.0], atol=1e-12)
+    with pytest.raises(WrongSpace):
+        two.update(told(features, np.ones(D), 1)[0], features)
+
+
 def test_state_keeps_the_hand_and_a_wrong_space_raises(features: Features, prior: Prior) -> None:
     made = DPA.blank(prior).by_hand(np.arange(4.0), trust=0.7)
     made = made.update(told(features, np.ones(D), 1)[0], features)
