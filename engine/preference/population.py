@@ -4,8 +4,10 @@ and the few directions along which people differ. The score of design.md, sectio
 `of_items`: people judged the same items. Factor analysis with missing answers by EM (Rubin & Thayer
 1982), SVD start and L2 on the loadings, which PReF (arXiv 2503.06358) found crucial: the judgement
 of item i by person u is base_i + loadings_i . w_u + own_iu, w_u ~ N(0, I), own_iu ~ N(0, own_i).
+`of_pairs`: people judged pairs of the same items. The score alone: Bradley-Terry with an L2 pull.
 `of_features`: things nobody has judged. u_p ~ N(mean, cov) over feature columns, from the pairs of
-each person, all people counting alike: Bradley-Terry with a Gaussian between people.
+each person, all people counting alike: Bradley-Terry with a Gaussian between people. `of_gaps` is
+its form for many people with few pairs each, in one batched pass, on top of known margins.
 Assumes one population and no drift. It does not know the person who comes next: that is a belief's
 work, started from these values as its prior.
 """
@@ -129,3 +131,71 @@ def of_features(gaps: Sequence[NDArray[Any]], space: str, start: Float, rounds: 
         second = ((means - mean) ** 2 + doubts).sum(0)
         var = (second + 4.0 * start) / (people + 4.0)
     return Prior(space, mean, var)
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """Pairs of many people: rows (p, m, d) features left minus right; label (p, m): 1 left was
+    chosen, -1 right, 0 neither, nan no pair; offset (p, m) margins already known, in logits.
+    """
+
+    rows: Float
+    label: Float
+    offset: Float
+
+
+def of_gaps(told: Gaps, start: Float, rounds: int = 8, mean: Float | None = None) -> tuple[
+    Float, Float
+]:  # fmt: skip
+    """Mean and variances (d,) between people by EM, as of_features; `start` is its first guess.
+
+    Without `mean` the mean is zero and stays so.
+    """
+    people, var = len(told.rows), np.asarray(start, np.float64)
+    centre = np.zeros(len(start)) if mean is None else np.asarray(mean, np.float64)
+    for _ in range(rounds):
+        lead = told.rows * var
+        gram = lead @ told.rows.swapaxes(1, 2)
+        made = laplace.fit_many(told.offset + told.rows @ centre, gram, told.label)
+        means = centre + (made.alpha[:, None, :] @ lead)[:, 0]
+        doubts = var - (lead * (made.inner @ lead)).sum(1)
+        if mean is not None:
+            centre = start / (start + var / max(1, people)) * means.mean(0)
+        second = ((means - centre) ** 2 + doubts).sum(0)
+        var = (second + 4.0 * start) / (people + 4.0)
+    return centre, np.asarray(var)
+
+
+def of_pairs(
+    pairs: NDArray[np.int64], label: Float, n: int, pull: float = 0.5, rounds: int = 30
+) -> Float:
+    """Score (n,) in logits of items from pairs (m, 2), all answers of all people together.
+
+    label 1: the first was chosen, -1 the second, 0 half of each. `pull`: the L2, which centres too.
+    Newton, each step by conjugate gradients: its cost grows with the pairs, not with n^3.
+    """
+    wins, (a, b) = 0.5 + 0.5 * label, pairs.T
+    score: Float = np.zeros(n)
+
+    def spread(x: Float) -> Float:
+        return np.asarray(np.bincount(a, x, n) - np.bincount(b, x, n), np.float64)
+
+    for _ in range(rounds):
+        p = laplace.sigmoid(score[a] - score[b])
+        curve = p * (1.0 - p)
+        rest = spread(wins - p) - pull * score
+        scale = np.bincount(a, curve, n) + np.bincount(b, curve, n) + pull
+        step, way = np.zeros(n), rest / scale
+        worth = float(rest @ way)
+        for _ in range(n):
+            if worth < 1e-14:
+                break
+            bent = spread(curve * (way[a] - way[b])) + pull * way
+            size = worth / float(way @ bent)
+            step, rest = step + size * way, rest - size * bent
+            last, worth = worth, float(rest @ (rest / scale))
+            way = rest / scale + (worth / last) * way
+        score = score + step / max(1.0, float(np.abs(step).max(initial=0.0)) / 2.0)
+        if np.abs(step).max(initial=0.0) < 1e-6:
+            break
+    return score

@@ -6,6 +6,7 @@ The people judged are looked at once, at the end. Accuracy is per person, over a
 pairs drawn once, then the mean over people with its standard error.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import erfc, sqrt
@@ -15,13 +16,32 @@ from typing import Any
 import numpy as np
 
 from engine.preference import auto
-from tests.bench import people_content, people_data, people_methods
+from tests.bench import people_content, people_data, people_pairs, people_scored
 from tests.bench.people_beliefs import Belief, chance, fewer, hits
 from tests.bench.people_data import KS, Asked, Float, Group
+from tests.bench.people_methods import described, each, shared
+from tests.bench.people_paired import paired
 
-SETS = {"polis": people_methods.shared, "jester": people_methods.shared,
-        "personas": people_methods.described}  # fmt: skip
-UNSEEN = ("polis", "jester")
+# What one set is read with, and what makes beliefs and rounds of its groups.
+SETS: dict[str, tuple[Callable[..., list[Group]], Callable[..., Any]]] = {
+    "polis": (people_data.polis, shared),
+    "jester": (people_data.jester, shared),
+    "convarg": (people_pairs.convarg, paired),
+    "aigen_images": (people_scored.aigen("appeal"), each(shared)),
+    "personas": (people_data.personas, described),
+    "pandalm": (people_pairs.pandalm, each(paired)),
+    "color_sets": (people_pairs.color_sets, each(paired)),
+    "asset_attr": (people_scored.asset("simplicity"), each(shared)),
+    "asset_attr_meaning": (people_scored.asset("meaning"), each(shared)),
+    "asset_attr_fluency": (people_scored.asset("fluency"), each(shared)),
+    "aigen_images_realism": (people_scored.aigen("realism"), each(shared)),
+    "aigen_images_prompt_match": (people_scored.aigen("prompt_match"), each(shared)),
+    "aigen_images_quality": (people_scored.aigen("quality"), each(shared)),
+}
+AGREED = ("convarg", "aigen_images", "pandalm")
+AT = KS[-1]
+MORE = (32,)
+HARM = -0.005
 OTHERS = 8
 Told = dict[tuple[str, int], Float]
 Notes = dict[tuple[str, int], dict[str, Any]]
@@ -42,25 +62,39 @@ class Case:
 
 def run(quick: bool, seed: int, people: Any, data: Path | None = None) -> dict[str, Any]:
     place = people_data.folder(data)
-    most = 100 if quick else 10**6
     figures: dict[str, float] = {}
     rows: list[dict[str, Any]] = []
-    for name, prepare in SETS.items():
-        groups = getattr(people_data, name)(place, seed, most)
+    for name, (load, prepare) in SETS.items():
+        if not (place / people_data.home(name)).exists():
+            print(
+                f"bench people: no {people_data.home(name)} in {place}; left out", file=sys.stderr
+            )
+            continue
+        groups = load(place, seed, 100 if quick else 10**6)
         groups = [people_data.rehearsal(g) for g in groups] if quick else groups
-        rounds = prepare(groups)
-        made = [_judge(list(_cases(check)), list(_cases(judged))) for check, judged in rounds]
-        told = {key: np.concatenate([m[0][key] for m in made]) for key in made[0][0]}
-        figures |= _figures(name, told)
-        rows += [_row(name, *key, own, told[POPULATION, 0]) | made[0][1].get(key, {})
-                 for key, own in told.items()]  # fmt: skip
-        if name in UNSEEN:
-            content = people_content.accuracy(groups)
-            figures[f"{name}_content"] = float(content.mean())
-            row = _row(name, "content", 0, content, content)
-            # Other pairs than the rest of the table: not to be set against the global row.
-            rows.append({k: v for k, v in row.items() if k not in ("over_global", "p")})
+        made = _set(name, groups, prepare(groups))
+        figures |= made[0]
+        rows += made[1]
+    if "color_sets_auto_16" in figures:
+        rows.append(_row("color_sets", "test-retest", 0, people_pairs.agreement(place), None))
+        figures["color_sets_ceiling"] = float(people_pairs.agreement(place).mean())
+    if "asset_attr_auto_16" in figures:
+        figures["asset_attr_opposed"] = float(people_scored.opposed(place).mean())
     return {"figures": figures, "rows": rows}
+
+
+def _set(name: str, groups: list[Group], rounds: Any) -> tuple[dict[str, float], list[Any]]:
+    made = [_judge(list(_cases(check)), list(_cases(judged))) for check, judged in rounds]
+    told = {key: np.concatenate([m[0][key] for m in made]) for key in made[0][0]}
+    figures = _figures(name, told)
+    rows = [_row(name, *key, own, told[POPULATION, 0]) | made[0][1].get(key, {})
+            for key, own in told.items()]  # fmt: skip
+    if name in people_content.FORMS:
+        # Other pairs than the rest of the table: not to be set against the global row.
+        content = people_content.accuracy(groups, *people_content.FORMS[name])
+        figures[f"{name}_content"] = float(content.mean())
+        rows.append(_row(name, "content", 0, content, None))
+    return figures, rows
 
 
 def _cases(parts: Any) -> Iterator[Case]:
@@ -86,24 +120,27 @@ def _others(asked: Asked, strangers: Sequence[Asked]) -> list[Asked]:
 
 def _judge(check: list[Case], judged: list[Case]) -> tuple[Told, Notes]:
     """(people,) accuracies by (method, k), and how each came about."""
-    tables = {k: _table(check, k) for k in KS}
+    ks = tuple(k for k in (*KS, *MORE) if k <= judged[0].asked.left.shape[1])
+    tables = {k: _table(check, k) for k in ks}
     variants, who = list(check[0].beliefs), _people(check)
     best = _best(variants, tables, who)
-    told: Told = {(POPULATION, 0): _accuracy(judged, _alone(best[POPULATION], 0)),
-                  ("length", 0): _accuracy(judged, _longer)}  # fmt: skip
+    told: Told = {(POPULATION, 0): _accuracy(judged, _alone(best[POPULATION], 0))}
+    if judged[0].group.vectors is None:
+        told["length", 0] = _accuracy(judged, _longer)
     notes: Notes = {}
     for method, variant in best.items():
-        for k in KS if method != POPULATION else ():
+        for k in ks if method != POPULATION else ():
             told[method, k] = _accuracy(judged, _alone(variant, k))
             notes[method, k] = {"variant": variant}
-    for k in KS:
+    speak = {}
+    for k in ks:
         # One population and one variant of every method: what stacking chooses among.
         among = {m: tables[k][:, variants.index(v)] for m, v in best.items()}
         choice = auto.choose(among, who, POPULATION)
-        speak = Speaker(best, choice, k)
-        told["auto", k] = _accuracy(judged, speak)
+        speak[k] = Speaker(best, choice, k)
+        told["auto", k] = _accuracy(judged, speak[k])
         notes["auto", k] = {"weights": dict(choice.weights), "why": choice.why}
-    return told | _controls(judged, speak), notes
+    return told | _controls(judged, speak[AT]), notes
 
 
 @dataclass(frozen=True)
@@ -121,7 +158,7 @@ class Speaker:
 
 
 def _controls(judged: list[Case], speak: Speaker) -> Told:
-    """Auto at k = 16 with another person's answers, with the mean of several others', and where
+    """Auto at AT answers with another person's answers, with the mean of several others', and where
     neither item of a pair was asked about before. nan where there is nobody else, or no such pair.
     """
     return {
@@ -140,20 +177,39 @@ def _others_say(case: Case, speak: Speaker, n: int) -> Float:
 
 
 def _figures(name: str, told: Told) -> dict[str, float]:
-    base, own, swapped = told[POPULATION, 0], told["auto", KS[-1]], told["auto_swapped", KS[-1]]
-    figures = {f"{name}_{m}_{k}": float(np.nanmean(v)) for (m, k), v in told.items()
-               if k and not m.startswith("auto_")}  # fmt: skip
+    base, own, swapped = told[POPULATION, 0], told["auto", AT], told["auto_swapped", AT]
+    figures = {f"{name}_{m}_{k}": _mean(v) for (m, k), v in told.items()
+               if m in ("auto", "length") or (k and not m.startswith("auto_"))}  # fmt: skip
+    if ("length", 0) in told:
+        figures[f"{name}_length"] = figures.pop(f"{name}_length_0")
     gain, over = auto.interval(own - base), auto.interval((own - swapped)[~np.isnan(swapped)])
-    return figures | {
+    figures |= {
         f"{name}_global": float(base.mean()), f"{name}_people": float(len(base)),
-        f"{name}_length": float(told["length", 0].mean()),
-        f"{name}_auto_swapped": float(np.nanmean(swapped)),
-        f"{name}_auto_mean": float(np.nanmean(told["auto_mean", KS[-1]])),
-        f"{name}_auto_new_items": float(np.nanmean(told["auto_new_items", KS[-1]])),
+        f"{name}_auto_swapped": _mean(swapped),
+        f"{name}_auto_mean": _mean(told["auto_mean", AT]),
+        f"{name}_auto_new_items": _mean(told["auto_new_items", AT]),
         f"{name}_auto_gain": gain[0], f"{name}_auto_gain_low": gain[1],
         f"{name}_auto_gain_high": gain[2],
         f"{name}_auto_over_swapped": over[0], f"{name}_auto_over_swapped_low": over[1],
     }  # fmt: skip
+    if name in AGREED:
+        figures |= _harm(name, told)
+    return figures
+
+
+def _harm(name: str, told: Told) -> dict[str, float]:
+    """Where people agree: the worst k of auto over the global model, by mean; and whether at every
+    k the mean is at least -.005 or its interval reaches that.
+    """
+    every = [auto.interval(v - told[POPULATION, 0]) for (m, _), v in told.items() if m == "auto"]
+    worst = min(every)
+    return {f"{name}_auto_worst": worst[0], f"{name}_auto_worst_high": worst[2],
+            f"{name}_no_harm": float(all(high >= HARM for _, _, high in every))}  # fmt: skip
+
+
+def _mean(values: Float) -> float:
+    there = values[~np.isnan(values)]
+    return float(there.mean()) if len(there) else float("nan")
 
 
 def _table(cases: list[Case], k: int) -> Float:
@@ -210,18 +266,20 @@ def _fresh(case: Case, told: Float) -> Float:
     return np.where(count > 0, right / np.maximum(count, 1), np.nan)
 
 
-def _row(name: str, method: str, k: int, own: Float, base: Float) -> dict[str, Any]:
+def _row(name: str, method: str, k: int, own: Float, base: Float | None) -> dict[str, Any]:
     there = ~np.isnan(own)
-    own, base = own[there], base[there]
+    own = own[there]
     row = {"set": name, "method": method, "k": k, "people": len(own),
            "judged": len(own) >= 30}  # fmt: skip
     if len(own) < 2:
         return row
-    mean, low, high = auto.interval(own - base)
-    se = float((own - base).std(ddof=1)) / sqrt(len(own))
+    row |= {"accuracy": round(float(own.mean()), 4),
+            "se": round(float(own.std(ddof=1)) / sqrt(len(own)), 4)}  # fmt: skip
+    if base is None:
+        return row
+    mean, low, high = auto.interval(own - base[there])
+    se = (high - low) / (2 * 1.96)
     return row | {
-        "accuracy": round(float(own.mean()), 4),
-        "se": round(float(own.std(ddof=1)) / sqrt(len(own)), 4),
         "over_global": [round(float(x), 4) for x in (mean, low, high)],
         "p": round(erfc(abs(mean) / se / sqrt(2)), 6) if se else None,
     }

@@ -1,8 +1,10 @@
-"""Items nobody has judged, by their words alone: what people think of other items, carried over.
+"""Items nobody has judged, by what is seen of them alone: what people think of other items, carried
+over.
 
-Five folds of items. The population's score of four of them teaches a ridge regression over sentence
-vectors, measured statistics and length; its pull is settled inside those four. Judged: later pairs
-with both items in the fifth fold, of people who were not learnt from either.
+Five folds of items (of their blocks, where items are compared in blocks). The population's score of
+four of them teaches a ridge regression over learned vectors and measured statistics; its pull is
+settled inside those four. Judged: later pairs with both items in the fifth fold, of people who were
+not learnt from either.
 """
 
 from collections.abc import Sequence
@@ -10,21 +12,26 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.encoders import text_stats
+from engine.preference import population
 from tests.bench.people_beliefs import hits
 from tests.bench.people_data import Float, Group, embedded, part
 
 PULLS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 FOLDS = 5
+# Whether every group is learnt from by itself, and the weight of the learned vectors.
+FORMS = {"polis": (False, 0.3), "jester": (False, 0.3), "convarg": (False, 0.3),
+         "aigen_images": (True, 0.3), "pandalm": (True, 0.3),
+         "color_sets": (True, 0.0)}  # fmt: skip
 
 
-def accuracy(groups: Sequence[Group]) -> Float:
+def accuracy(groups: Sequence[Group], alone: bool, learned: float) -> Float:
     """(people,) share of those pairs that go as foretold."""
-    texts = [t for g in groups for t in g.texts]
-    x, fold = _features(texts), np.array([part(t, FOLDS, "item") for t in texts])
-    y = np.concatenate([_scores(g.answers) for g in groups])
-    weight = np.concatenate([(~np.isnan(g.answers)).sum(0) for g in groups]) / 20.0
-    weight = weight.clip(0.0, 1.0)
-    told = np.zeros(len(texts))
+    if alone:
+        return np.concatenate([accuracy([g], False, learned) for g in groups])
+    x = _features(groups, learned)
+    fold = np.array([part(b, FOLDS, "item") for g in groups for b in g.blocks or g.texts])
+    y, weight = (np.concatenate(parts) for parts in zip(*map(_scores, groups), strict=True))
+    told = np.zeros(len(x))
     for f in range(FOLDS):
         rest = fold != f
         worth = [_worth(x[rest], y[rest], weight[rest], fold[rest], p) for p in PULLS]
@@ -39,27 +46,56 @@ def accuracy(groups: Sequence[Group]) -> Float:
     return np.concatenate(found)
 
 
-def _scores(answers: Float) -> Float:
-    """(n,) mean answer, pulled to the group's mean by five answers, centred in the group."""
-    known = ~np.isnan(answers)
-    middle = answers[known].mean()
-    sums = np.where(known, answers - middle, 0.0).sum(0)
-    made = sums / (known.sum(0) + 5.0)
-    return np.asarray(made - made.mean())
+def _scores(group: Group) -> tuple[Float, Float]:
+    """Score (n,) of each item, centred in what it is compared with, and its weight, 0 to 1."""
+    n = len(group.texts)
+    if group.picks is not None:
+        p = group.picks
+        made = population.of_pairs(np.stack([p.left, p.right], 1), p.label, n, 1.0)
+        count = np.bincount(p.left, minlength=n) + np.bincount(p.right, minlength=n)
+    else:
+        known = ~np.isnan(group.answers)
+        middle = group.answers[known].mean()
+        # Pulled to the group's mean by five answers.
+        made = np.where(known, group.answers - middle, 0.0).sum(0) / (known.sum(0) + 5.0)
+        count = known.sum(0)
+    return _centred(made[:, None], group)[:, 0], (count / 20.0).clip(0.0, 1.0)
 
 
-def _features(texts: list[str]) -> Float:
-    stats = text_stats.measure_all(texts).astype(np.float64)
-    size = np.log([1.0 + len(t) for t in texts])[:, None]
-    order = np.concatenate([stats, size], 1).argsort(0).argsort(0) / len(texts) - 0.5
-    vectors = embedded(texts)
-    vectors = (vectors - vectors.mean(0)) * np.sqrt(vectors.shape[1])
-    return np.concatenate([order, 0.3 * vectors], 1)
+def _centred(x: Float, group: Group) -> Float:
+    """(n, d) less the mean of the block."""
+    _, block = np.unique(group.blocks or [""] * len(x), return_inverse=True)
+    sums = np.zeros((block.max() + 1, x.shape[1]))
+    np.add.at(sums, block, x)
+    return np.asarray(x - (sums / np.bincount(block)[:, None])[block])
+
+
+def _features(groups: Sequence[Group], learned: float) -> Float:
+    texts = [t for g in groups for t in g.texts]
+    seen = [(g.stats, g.vectors) for g in groups if g.stats is not None and g.vectors is not None]
+    if seen:
+        stats, vectors = (np.concatenate(parts) for parts in zip(*seen, strict=True))
+    else:
+        size = np.log([1.0 + len(t) for t in texts])[:, None]
+        stats = np.concatenate([text_stats.measure_all(texts).astype(np.float64), size], 1)
+        vectors = embedded(texts)
+    order = stats.argsort(0).argsort(0) / len(stats) - 0.5
+    vectors = (vectors - vectors.mean(0)) / np.sqrt(vectors.var(0).mean())
+    x = np.concatenate([order, learned * vectors], 1)
+    parts = np.split(x, np.cumsum([len(g.texts) for g in groups])[:-1])
+    return np.concatenate([_centred(p, g) if g.blocks else p
+                           for p, g in zip(parts, groups, strict=True)])  # fmt: skip
 
 
 def _ridge(x: Float, y: Float, weight: Float, pull: float) -> Float:
-    lead = x * weight[:, None]
-    return np.asarray(np.linalg.solve(lead.T @ x + pull * np.eye(x.shape[1]), lead.T @ y))
+    """In the form of the smaller side: many columns cost no more than items."""
+    root = np.sqrt(weight)[:, None]
+    lead = x * root
+    if x.shape[1] <= len(x):
+        return np.asarray(np.linalg.solve(lead.T @ lead + pull * np.eye(x.shape[1]),
+                                          lead.T @ (y * root[:, 0])))  # fmt: skip
+    return np.asarray(lead.T @ np.linalg.solve(lead @ lead.T + pull * np.eye(len(x)),
+                                               y * root[:, 0]))  # fmt: skip
 
 
 def _worth(x: Float, y: Float, weight: Float, fold: Float, pull: float) -> float:
@@ -77,4 +113,6 @@ def _people(group: Group, told: Float, fold: Float) -> Float:
     same = fold[a.won] == fold[a.lost]
     right = np.bincount(a.who[same], hits(told[a.won[same]] - told[a.lost[same]]), len(a))
     count = np.bincount(a.who[same], minlength=len(a))
+    if group.one:
+        return np.atleast_1d(right.sum() / count.sum())
     return np.asarray(right[count > 0] / count[count > 0])

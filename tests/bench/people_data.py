@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import json
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
-KS = (2, 4, 8, 16)
+KS = (0, 2, 4, 8, 16)
 MOST = 16
 
 
 @dataclass(frozen=True)
 class Asked:
-    """q people with MOST answers each and what they said later.
+    """q people with as many answers each (MOST, mostly) and what they said later.
 
     One answer: `left` against `right`, (q, MOST) item numbers; number n is the person's level.
     `label` 1 left, -1 right, 0 neither. Later pairs, flat: `who`, `won`, `lost`.
@@ -45,10 +46,28 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Picks:
+    """What people learnt from said of pairs, flat (m,); label 1 left, -1 right, 0 equal."""
+
+    who: NDArray[np.int64]
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    label: Float
+
+    def of(self, people: NDArray[Any]) -> "Picks":
+        """Those of the people marked in (p,), numbered anew."""
+        keep, number = people[self.who], np.cumsum(people) - 1
+        return Picks(number[self.who[keep]], self.left[keep], self.right[keep], self.label[keep])
+
+
+@dataclass(frozen=True)
 class Group:
     """One conversation, one list of jokes, one persona: `answers` (p, n) of those learnt from, nan
-    where not asked; `fold` (p,) of five, for choices; `check[f]` asks the people of fold f.
-    `one`: the rows of Asked are several draws of the answers of one person.
+    where not asked, or `picks` where they judged pairs; `fold` (p,) of five, for choices;
+    `check[f]` asks the people of fold f. `one`: the rows of Asked are several draws of the answers
+    of one person, and `strangers` were asked the same.
+    `vectors` (n, D), `stats` (n, s): what is seen of things that are no texts. `blocks`: what
+    is compared, and left out, together; items of None are compared with all of the group.
     """
 
     name: str
@@ -58,16 +77,24 @@ class Group:
     check: dict[int, Asked]
     judged: Asked
     one: bool = False
+    picks: Picks | None = None
+    strangers: Sequence[Asked] = ()
+    vectors: Float | None = None
+    stats: Float | None = None
+    blocks: list[str] | None = None
 
 
 def rehearsal(group: Group) -> Group:
-    """The same with people of fold 1 in the place of those judged: for smoke tests and tuning."""
-    if len(group.check) < 2:
+    """The same with people of a fold in the place of those judged: for smoke tests and tuning."""
+    if len(group.check) < 2 or len(set(group.fold)) < 3:
         return group
-    keep = group.fold != 1
-    fold = np.where(group.fold[keep] == 0, 0, 2)
-    return replace(group, answers=group.answers[keep], fold=fold, check={0: group.check[0]},
-                   judged=group.check[1])  # fmt: skip
+    stays, goes = sorted(group.check)[:2]
+    keep = group.fold != goes
+    group = replace(group, fold=group.fold[keep], check={stays: group.check[stays]},
+                    judged=group.check[goes])  # fmt: skip
+    if group.picks is not None:
+        return replace(group, picks=group.picks.of(keep))
+    return replace(group, answers=group.answers[keep])
 
 
 def folder(data: Path | None) -> Path:
@@ -76,9 +103,14 @@ def folder(data: Path | None) -> Path:
     if not (place / "polis" / "dev.jsonl.gz").exists():
         raise SystemExit(
             f"launch.py: no answers of real people in {place}; pass --data DIR, a folder with "
-            "polis/, jester/ and personas/ as the README.md of the benchmark data describes them"
+            "polis/, jester/, personas/ ... as the README.md of the benchmark data describes them"
         )
     return place
+
+
+def home(name: str) -> str:
+    """The folder of a set; several are read in more than one way."""
+    return next((f for f in ("aigen_images", "asset_attr") if name.startswith(f)), name)
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -208,15 +240,23 @@ def _persona(name: str, rows: list[dict[str, Any]], seed: int, most: int) -> Gro
 
 
 def embedded(texts: list[str]) -> Float:
-    """(n, 384) sentence vectors, kept between runs in the temporary folder of this machine."""
-    key = hashlib.sha256("\0".join(texts).encode()).hexdigest()[:24]
-    path = Path(tempfile.gettempdir()) / "penchant-bench" / f"minilm-{key}.npy"
-    if not path.exists():
+    """(n, 384) sentence vectors."""
+
+    def make() -> Any:
         from engine.encoders import ENCODERS
 
+        return ENCODERS["minilm-l6"].load()().encode(texts)
+
+    return kept("minilm", "\0".join(texts), make)
+
+
+def kept(name: str, source: str, make: Callable[[], Any]) -> Float:
+    """What takes long to compute from `source`, kept in the temporary folder of this machine."""
+    key = hashlib.sha256(source.encode()).hexdigest()[:24]
+    path = Path(tempfile.gettempdir()) / "penchant-bench" / f"{name}-{key}.npy"
+    if not path.exists():
         path.parent.mkdir(exist_ok=True)
-        made = ENCODERS["minilm-l6"].load()().encode(texts)
         part_file = path.with_suffix(".part.npy")
-        np.save(part_file, made)
+        np.save(part_file, make())
         part_file.replace(path)
     return np.asarray(np.load(path, allow_pickle=False), np.float64)

@@ -3,7 +3,7 @@
 A name is METHOD:VARIANT. Everything here is learnt from the people of `learnt` alone.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,8 +25,7 @@ Round = tuple[Iterable[Part], Iterable[Part]]
 
 def shared(groups: list[Group]) -> Iterator[Round]:
     """Sets where many people judged the same items: one round."""
-    vectors = _columns([t for g in groups for t in g.texts])
-    spaces = np.split(vectors, np.cumsum([len(g.texts) for g in groups])[:-1])
+    spaces = columns(groups)
     check = (
         (g, asked, _items(g, g.fold != f, x), ())
         for g, x in zip(groups, spaces, strict=True)
@@ -40,34 +39,65 @@ def shared(groups: list[Group]) -> Iterator[Round]:
 def _items(group: Group, learnt: Any, x: Float) -> dict[str, Belief]:
     out: dict[str, Belief] = {}
     answers = group.answers[learnt]
+    # Where few people speak, their mean is a better score than the one with directions beside it.
+    mean = population.of_items(answers, population.Settings(rank=1, rounds=0)).base
     for rank in RANKS:
         # A rank that the people learnt from cannot fill is the largest they can.
         made = population.of_items(
             answers, population.Settings(rank=min(rank, answers.shape[1] // 5))
         )
-        for s in SCALES:
-            plain, rich = (Over.items(made, own).scaled(s) for own in (0.0, 1.0))
-            out |= {f"shared_basis:{rank}x{s:g}": plain, f"shared_items:{rank}x{s:g}": rich}
+        out |= _shared(f"{rank}x", made)
+        if rank == RANKS[0]:
+            out |= _shared(f"{rank}m", replace(made, base=mean))
         if rank == RANKS[-1]:
+            out |= _words("", made.base, x) | _words("m", mean, x)
             for kinds in PROTOTYPES:
                 mixed = people_pal.learn(answers, made, 2.0, kinds)
                 out |= {f"pal:{kinds}x{p}": replace(mixed, pull=float(p)) for p in PULLS}
-    none = np.zeros(len(made.base))
-    for s in SCALES:
-        alone = Over.of(made.base, x * 0.0, none).scaled(s)
-        out[f"population:x{s:g}"] = alone.alone()
-        for width in (0.5, 1.0):
-            words = Over.of(made.base, width * x, none).scaled(s)
-            out[f"bradley_terry:{width:g}x{s:g}"] = words
     return out
 
 
-def _columns(texts: list[str], count: int = COLUMNS) -> Float:
-    """(n, count) leading directions of the sentence vectors; rows of mean square 1."""
-    x = embedded(texts)
+def _shared(name: str, made: population.Items) -> dict[str, Belief]:
+    out: dict[str, Belief] = {}
+    for s in SCALES:
+        plain, rich = (Over.items(made, own).scaled(s) for own in (0.0, 1.0))
+        out |= {f"shared_basis:{name}{s:g}": plain, f"shared_items:{name}{s:g}": rich}
+    return out
+
+
+def _words(name: str, base: Float, x: Float) -> dict[str, Belief]:
+    out, none = dict[str, Belief](), np.zeros(len(base))
+    for s in SCALES:
+        out[f"population:{name}x{s:g}"] = Over.of(base, x * 0.0, none).scaled(s).alone()
+        for width in (0.5, 1.0):
+            words = Over.of(base, width * x, none).scaled(s)
+            out[f"bradley_terry:{width:g}{name}x{s:g}"] = words
+    return out
+
+
+def each(prepare: Callable[[list[Group]], Iterator[Round]]) -> Callable[..., Iterator[Round]]:
+    """Every group is a round of its own: the same few people are judged in one, learnt from in
+    another.
+    """
+    return lambda groups: (made for group in groups for made in prepare([group]))
+
+
+def columns(groups: list[Group], count: int = COLUMNS) -> list[Float]:
+    """For each group (n, count): leading directions of what is seen; rows of mean square 1."""
+    seen = [g.vectors for g in groups if g.vectors is not None]
+    x = np.concatenate(seen) if seen else embedded([t for g in groups for t in g.texts])
+    made = _leading(x, count)
+    return np.split(made, np.cumsum([len(g.texts) for g in groups])[:-1])
+
+
+def _leading(x: Float, count: int) -> Float:
     x = x - x.mean(0)
-    _, vectors = np.linalg.eigh(x.T @ x)
-    x = x @ vectors[:, -count:]
+    if len(x) < x.shape[1]:
+        left, size, _ = np.linalg.svd(x, full_matrices=False)
+        x = (left * size)[:, :count]
+    else:
+        _, vectors = np.linalg.eigh(x.T @ x)
+        x = x @ vectors[:, -count:]
     return np.asarray(x / np.sqrt((x**2).sum(1).mean()))
 
 
@@ -75,8 +105,7 @@ def described(groups: list[Group]) -> Iterator[Round]:
     """Constructed personas: nobody judged the statements before; what carries over is words. Two
     rounds: choices for one half of the personas are made on the other half.
     """
-    spaces = np.split(_columns([t for g in groups for t in g.texts], WIDE),
-                      np.cumsum([len(g.texts) for g in groups])[:-1])  # fmt: skip
+    spaces = columns(groups, WIDE)
     every = [_gaps(g, x) for g, x in zip(groups, spaces, strict=True)]
     half = np.arange(len(groups)) % 2
     for h in (0, 1):
@@ -86,7 +115,7 @@ def described(groups: list[Group]) -> Iterator[Round]:
             near = [j for j in range(len(groups)) if j != i and (half[i] == h or half[j] != h)]
             # Statements that strangers were asked about stand behind one's own.
             told, strangers = _strangers(groups, spaces, i)
-            beliefs = _words([every[j] for j in near], np.concatenate([x, told]))
+            beliefs = _described([every[j] for j in near], np.concatenate([x, told]))
             part = (group, group.judged, beliefs, strangers)
             (judged if half[i] == h else check).append(part)
         yield check, judged
@@ -113,7 +142,7 @@ def _gaps(group: Group, x: Float) -> Float:
     return np.asarray(x[up[:n]] - x[down[:n]])
 
 
-def _words(gaps: list[Float], x: Float) -> dict[str, Belief]:
+def _described(gaps: list[Float], x: Float) -> dict[str, Belief]:
     out: dict[str, Belief] = {}
     d, none = x.shape[1], np.zeros(len(x))
     for width in WIDTHS:
