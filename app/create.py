@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app import bending, drawing
+from app.compass import Compass
 from app.making import Taste, Unavailable
 from app.shelves import CAPTION_ENCODER, captions
 from app.wire import Bad, Missing
@@ -40,7 +41,7 @@ def create(
         temperature=WARMTH,
         cancelled=cancelled,
     )
-    taste = taste_of(studio, profile, kind)
+    taste, by_hand = Compass(studio).leaning(profile, kind, taste_of(studio, profile, kind))
     wanted = {**wanted, "depth": depth_of(studio, profile, wanted)}
     unknown = drawing.unknown(studio, request.prompt) if _draws(wanted) else ""
     draws = _draws(wanted) and not unknown
@@ -58,6 +59,8 @@ def create(
         yield {"type": "note", "text": unknown}
     if not taste.answers:
         yield {"type": "note", "text": "Not in your taste yet: three picks change that."}
+    if by_hand:
+        yield {"type": "note", "text": f"Your compass is set by hand: {by_hand}."}
     results: list[dict[str, Any]] = []
     try:
         make = partial(_pictures, draws=draws) if kind == "picture" else _words

@@ -25,6 +25,7 @@ HEAD = """\
 <link rel="stylesheet" href="static/style.css">
 <link rel="stylesheet" href="static/pages.css">
 <link rel="stylesheet" href="static/making.css">
+<link rel="stylesheet" href="static/compass.css">
 <script type="module" src="static/main.js"></script>
 """
 

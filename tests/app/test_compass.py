@@ -93,6 +93,31 @@ def test_the_compass_bends_what_create_would_choose(studio: Any, user: int, key:
     assert compass.leaning(profile, "text", taste)[1] == ""
 
 
+def test_create_says_so_and_finds_other_things(studio: Any, user: int, key: Any) -> None:
+    profile = inky(studio, user, key, 12)
+    wanted = {"medium": "picture", "prompt": "an animal", "n": 6, "strength": 1.0, "seed": 1,
+              "depth": "instant", "max_tokens": 8}  # fmt: skip
+
+    def made() -> tuple[list[str], list[int]]:
+        lines = list(studio.generate(user, profile, dict(wanted), lambda: False))
+        found = [line["item"]["id"] for line in lines
+                 if line["type"] == "sample" and line["side"] == "personal"]  # fmt: skip
+        return [line["text"] for line in lines if line["type"] == "note"], found
+
+    notes, before = made()
+    assert not any("compass" in n for n in notes)
+    Compass(studio).point(user, profile, "picture", ("colourfulness", "lightness"), 45.0)
+    notes, after = made()
+    assert "Your compass is set by hand: light and colourful." in notes or (
+        "Your compass is set by hand: colourful and light." in notes
+    )
+    colour = axes.names("picture").index("colourfulness")
+    compass = Compass(studio)
+    compass.show(user, profile, "picture")
+    pool = compass._pool["picture"]
+    assert pool.of(after)[:, colour].mean() > pool.of(before)[:, colour].mean() + 0.5
+
+
 def test_own_things_count_and_deleted_ones_do_not_break_it(
     studio: Any, user: int, key: Any
 ) -> None:

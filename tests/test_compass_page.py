@@ -1,0 +1,146 @@
+"""The compass in a real browser: turned by mouse, finger and keyboard, kept, and taken back."""
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.served import served
+
+ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="module")
+def browser(browser_path: str) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        made = play.chromium.launch(executable_path=browser_path, args=ARGS)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served(tmp_path_factory.mktemp("compass") / "data", "--offline") as made:
+        yield made
+
+
+def call(address: str, path: str, body: Any = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(
+        f"{address}/api/v1/{path}", data, {"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as reply:
+        return json.loads(reply.read())
+
+
+def answered(address: str, n: int = 6) -> int:
+    profile = int(call(address, "profiles", {"name": "Ada"})["id"])
+    question = call(address, f"profiles/{profile}/question?medium=picture")
+    for k in range(n):
+        body = {"question_id": question["id"], "outcome": {"picks": [question["items"][0]["id"]]},
+                "idempotency_key": f"compass-{profile}-{k:03d}"}  # fmt: skip
+        question = call(address, "answers", body)["next"]
+    return profile
+
+
+@pytest.fixture
+def visit(browser: Any, address: str) -> Iterator[Any]:
+    """Opens My taste of a profile at a width; any error of the page fails the test."""
+    opened: list[Any] = []
+    wrong: list[str] = []
+
+    def go(profile: int, width: int = 1280) -> Any:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, has_touch=width < 720
+        )
+        opened.append(context)
+        context.add_init_script(f"localStorage.setItem('penchant.profile', '{profile}')")
+        page = context.new_page()
+        page.on("pageerror", lambda e: wrong.append(str(e)))
+        page.goto(address)
+        page.get_by_role("tab", name="My taste").click()
+        page.locator(".compass .handle").wait_for(timeout=30_000)
+        return page
+
+    yield go
+    for context in opened:
+        context.close()
+    assert wrong == []
+
+
+def shown(page: Any) -> list[str]:
+    found: list[str] = page.eval_on_selector_all(".compass-fits img", "all => all.map(i => i.src)")
+    return found
+
+
+def bearing(page: Any) -> int:
+    return int(page.locator(".compass .handle").get_attribute("aria-valuenow"))
+
+
+def middle(page: Any) -> tuple[float, float]:
+    page.locator(".dial").scroll_into_view_if_needed()
+    box = page.locator(".dial").bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_the_handle_turns_by_mouse_and_the_things_beside_it_follow(
+    visit: Any, address: str
+) -> None:
+    profile = answered(address)
+    page = visit(profile)
+    handle, back = page.locator(".compass .handle"), page.get_by_role("button", name="Back to what")
+    answers, before = bearing(page), shown(page)
+    assert len(before) == 6 and back.get_attribute("aria-disabled") == "true"
+    x, y = middle(page)
+    knob = page.locator(".compass .knob").bounding_box()
+    page.mouse.move(knob["x"] + knob["width"] / 2, knob["y"] + knob["height"] / 2)
+    page.mouse.down()
+    away = -1 if knob["x"] > x else 1
+    page.mouse.move(x, y - 90, steps=4)
+    page.mouse.move(x + away * 90, y, steps=4)
+    during = shown(page)
+    assert during != before, "before the button is let go"
+    with page.expect_response("**/compass") as kept:
+        page.mouse.up()
+    assert kept.value.ok and bearing(page) == (270 if away < 0 else 90)
+    assert "set by hand" in handle.get_attribute("aria-valuetext")
+    told = call(address, f"profiles/{profile}/compass?medium=picture")
+    assert abs(abs(told["hand"]["angle"]) - (180 if away < 0 else 0)) <= 2
+    page = visit(profile)
+    assert bearing(page) == (270 if away < 0 else 90) and shown(page) == during
+    with page.expect_response("**/compass/release"):
+        page.get_by_role("button", name="Back to what my answers say").click()
+    assert bearing(page) == answers and shown(page) == before
+    assert call(address, f"profiles/{profile}/compass?medium=picture")["hand"] is None
+
+
+def test_the_arrow_keys_turn_it_and_the_axes_can_be_chosen(visit: Any, address: str) -> None:
+    profile = answered(address)
+    page = visit(profile)
+    page.get_by_label("Across").select_option("detail")
+    page.locator(".compass .east", has_text="detailed").wait_for()
+    page.get_by_label("Up").select_option("detail")
+    page.locator(".compass .north", has_text="detailed").wait_for()
+    page.get_by_label("Across").select_option("lightness")
+    page.locator(".compass .east", has_text="light").wait_for()
+    start = bearing(page)
+    page.locator(".compass .handle").focus()
+    with page.expect_response("**/compass"):
+        for key in ("ArrowRight", "ArrowRight", "PageUp", "Shift+ArrowLeft"):
+            page.keyboard.press(key)
+    assert (bearing(page) - start) % 360 == 39
+    told = call(address, f"profiles/{profile}/compass?medium=picture")
+    assert told["plane"] == ["lightness", "detail"] == told["hand"]["plane"]
+
+
+def test_on_a_phone_a_tap_on_the_rim_points_there(visit: Any, address: str) -> None:
+    page = visit(answered(address), 390)
+    x, y = middle(page)
+    with page.expect_response("**/compass"):
+        page.touchscreen.tap(x, y + 60)
+    assert bearing(page) == 180
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
