@@ -207,8 +207,11 @@ def words(kind: Kind, hand: dict[str, Any]) -> str:
 def around(flat: NDArray[np.float64], groups: NDArray[Any], shown: int) -> list[int]:
     """Rows of flat (n, 2) that are among the `shown` best of different groups at a whole degree."""
     found: dict[int, None] = {}
+    most = min(40 * shown, len(flat))
     for angle in range(360):
-        order = np.argsort(-(flat @ pointed(angle)), kind="stable")[: 40 * shown]
+        scores = flat @ pointed(angle)
+        near = np.sort(np.argpartition(-scores, most - 1)[:most])
+        order = near[np.argsort(-scores[near], kind="stable")]
         _, first = np.unique(groups[order], return_index=True)
         found |= dict.fromkeys(order[np.sort(first)[:shown]].tolist())
     return list(found)
