@@ -280,7 +280,7 @@ def scores(belief: Gaussian, z: Float) -> tuple[Float, Float]:
 
 
 def foretell(
-    belief: Gaussian, z: Float, shown: Sequence[int], outcome: Outcome, log_tie: float = log(TIE)
+    belief: Gaussian, z: Array, shown: Sequence[int], outcome: Outcome, log_tie: float = log(TIE)
 ) -> float:
     """Probability of an outcome before it is learnt; z (m, d) in display order, `shown` their ids.
 

@@ -11,6 +11,30 @@ PREFERENCE = Registry(
             "Bradley & Terry 1952; Plackett 1975; Laplace: Bishop PRML 4.4-4.5",
             frozenset({"scores", "direction", "joint", "side"}),
         ),
+        "auto": Entry(
+            "engine.preference.auto:Auto",
+            "Whatever foretells your answers best",
+            "Yao, Vehtari, Simpson & Gelman 2018 (stacking)",
+            frozenset({"scores", "direction", "joint", "side", "blend"}),
+        ),
+        "dpa": Entry(
+            "engine.preference.dpa:DPA",
+            "A direction along named axes",
+            "16: DPA, arXiv 2402.18571",
+            frozenset({"scores", "direction"}),
+        ),
+        "ideal_point": Entry(
+            "engine.preference.ideal_point:IdealPoint",
+            "A best point, not only a direction",
+            "Coombs 1964; PAL, arXiv 2406.08469",
+            frozenset({"scores"}),
+        ),
+        "pal": Entry(
+            "engine.preference.pal_person:PalPerson",
+            "A mixture of kinds that many people like",
+            "3: PAL, arXiv 2406.08469",
+            frozenset({"scores"}),
+        ),
         "shared_basis": Entry(
             "engine.preference.shared_basis:SharedBasis",
             "A few weights over what people share",

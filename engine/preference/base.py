@@ -12,11 +12,15 @@ from engine.data import Array, Comparison, Features, Outcome, Question
 
 @dataclass(frozen=True)
 class Prior:
-    """Where a person starts: u ~ N(mean, var) in `space`. var is (d,) or a covariance (d, d)."""
+    """Where a person starts: u ~ N(mean, var) in `space`. var is (d,) or a covariance (d, d).
+
+    points (K, d): prototypes that tastes are mixtures of, where some are known.
+    """
 
     space: str
     mean: NDArray[np.float64]
     var: NDArray[np.float64]
+    points: NDArray[np.float64] | None = None
 
 
 class PreferenceModel(Protocol):

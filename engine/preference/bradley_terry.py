@@ -83,6 +83,14 @@ class BradleyTerry:
                 best = max(best, cls._fit(prior, batches, knobs, settings), key=_worth)
         return best[0]
 
+    def again(
+        self, comparisons: Sequence[Comparison], features: Features, prior: Prior
+    ) -> "BradleyTerry":
+        """A fit to other answers with the knobs of this one: a twelfth of the work of `fit`."""
+        same_space(prior.space, features.space)
+        batches = laplace.pack([_read(c, features) for c in comparisons])
+        return self._fit(prior, batches, (self.scale, self.tie), Settings())[0]
+
     @classmethod
     def _fit(
         cls,
