@@ -40,6 +40,8 @@ def main(argv: Sequence[str]) -> int:
         from app.drawing import train
 
         return train(given)
+    if given.command == "fit-population":
+        return populate(given)
     if given.command == "doctor":
         from app.doctor import doctor
 
@@ -54,6 +56,17 @@ def fail(text: str, as_json: bool = False) -> int:
     else:
         print(f"launch.py: {text}", file=sys.stderr)
     return 2
+
+
+def populate(given: Any) -> int:
+    """Learn what people share from a folder of their choices, and say how well it holds."""
+    from app.populations import fit
+
+    try:
+        print(fit(given))
+    except (OSError, ValueError) as wrong:
+        return fail(str(wrong))
+    return 0
 
 
 def run(options: flags.Options) -> int:

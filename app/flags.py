@@ -131,6 +131,7 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("--people", metavar="FILE.py", help="your own simulated people")
     bench.add_argument("--quick", action="store_true", help="a smoke test, marked as such")
     _starter(command("train-starter", "make the small drawing model again, from the collection"))
+    _population(command("fit-population", "learn from many people's choices where one may start"))
     doctor = command("doctor", "say what is there and what is missing", shared, serving)
     doctor.add_argument("--json", action="store_true", help="JSON for programs")
     for verb, (text, words) in VERBS.items():
@@ -154,6 +155,16 @@ def _starter(p: argparse.ArgumentParser) -> None:
     p.add_argument("--copies", type=int, default=16, help="variants of each drawing")
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--layers", type=int, default=8)
+
+
+def _population(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--data", metavar="DIR", required=True,
+                   help="folders of known sets, or NAME.jsonl with lines of person, chosen, "
+                   "rejected")  # fmt: skip
+    p.add_argument("--out", metavar="FILE", default="population.safetensors",
+                   help="the prior; its cards are written beside it")  # fmt: skip
+    p.add_argument("--sets", metavar="NAME[,..]", help="only these; default: all there are")
+    p.add_argument("--shippable", action="store_true", help="only what is CC BY or CC0")
 
 
 def _serving(p: argparse.ArgumentParser) -> None:
