@@ -81,6 +81,16 @@ class Outcome:
     def json(self) -> Any:
         return self.word if self.word else {"picks": list(self.picks)}
 
+    def opposite(self, shown: Sequence[int]) -> "Outcome":
+        """The other answer to a question about two; ValueError for a grid or skip: it has none."""
+        if self.word == "skip" or len(shown) != 2:
+            raise ValueError(
+                "only an answer about two things has an opposite; drop this one instead"
+            )
+        if self.word:
+            return Outcome(word="both_bad" if self.word == "both_good" else "both_good")
+        return Outcome(picks=(shown[1] if self.picks[0] == shown[0] else shown[0],))
+
 
 @dataclass(frozen=True)
 class Question:

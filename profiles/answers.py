@@ -16,7 +16,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from engine.data import Comparison, Kind, Outcome, Question
-from profiles import questions
+from profiles import questions, verdicts
 from profiles.errors import Conflict, Damaged
 from profiles.records import Answer, LogRow, NewAnswer
 
@@ -79,9 +79,18 @@ def last(db: Database, profile: int, kind: Kind) -> Comparison | None:
 def replay(
     db: Database, profile: int, kind: Kind, after: int = 0
 ) -> list[tuple[Comparison, float | None]]:
-    """The answers that count, in order, each with the probability it was predicted at."""
+    """The answers that count, in order, as they are to be learned from (see verdicts.py), each with
+    the probability it was predicted at.
+    """
+    held = verdicts.holding(verdicts.rows(db, profile))
+    told = said(db, profile, kind)
+    return [(verdicts.applied(c, held.get(c.seq)), p) for c, p in told if c.seq > after]
+
+
+def said(db: Database, profile: int, kind: Kind) -> list[tuple[Comparison, float | None]]:
+    """Like replay, as they were given."""
     depth, _ = _top(db, profile, kind)
-    return [pair for pair in _effective(db, profile, kind, 1, depth) if pair[0].seq > after]
+    return list(_effective(db, profile, kind, 1, depth))
 
 
 def open_question(db: Database, profile: int, kind: Kind, form: str) -> Question | None:

@@ -1,10 +1,10 @@
 """A profile as one portable file, out and in. Plain JSON and raw bytes; nothing in it can run.
 
-Parts: profile, items, questions, answers, reasons, captions, versions, spaces (JSON lines); state/N
-(safetensors), space/N (float32 vectors of own items), media/SHA256 (own pictures); adapters (JSON
-lines) and adapter/N when they were asked for, which others check. Shared items are named by content
-hash and looked up where the bundle is read; items of one's own travel along. Everything is checked
-before anything is written, and all rows are written in one transaction.
+Parts: profile, items, questions, answers, reasons, captions, verdicts, versions, spaces (JSON
+lines); state/N (safetensors), space/N (float32 vectors of own items), media/SHA256 (own pictures);
+adapters (JSON lines) and adapter/N when they were asked for, which others check. Shared items are
+named by content hash and looked up where the bundle is read; items of one's own travel along.
+Everything is checked before anything is written, and all rows are written in one transaction.
 """
 
 import json
@@ -15,8 +15,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from engine.data import Question
-from profiles import answers, captions, items, people, questions, reasons, states
-from profiles.bundle_check import PROFILE, REASON, Carried, Loaded, check
+from profiles import answers, captions, items, people, questions, reasons, states, verdicts
+from profiles.bundle_check import PROFILE, REASON, VERDICT, Carried, Loaded, check
 from profiles.bundle_format import BadBundle, pack, unpack
 from profiles.exports import answers_csv, answers_jsonl
 from profiles.profile import Profile
@@ -94,6 +94,8 @@ def _parts(db: Database, profile_id: int) -> tuple[dict[str, bytes], list[str]]:
         parts["reasons"] = _lines({name: getattr(r, name) for name in REASON} for r in why)
     if told_of := [{"item": place[i], "words": named[i]} for i in place if i in named]:
         parts["captions"] = _lines(told_of)
+    if judged := verdicts.rows(db, profile_id):
+        parts["verdicts"] = _lines({name: getattr(v, name) for name in VERDICT} for v in judged)
     own = {row[2] for row in rows if row[8]}
     return {**parts, **_states(db, profile_id), **_spaces(db, own)}, [r[2] for r in rows if r[7]]
 
@@ -233,6 +235,9 @@ def _take_in(db: Database, user_id: int, loaded: Loaded) -> Profile:
         captions.put(db, (user_id, made.id), ids[place], words)
     for version, state in loaded.versions:
         states.put_version(db, made.id, version, state)
+    # After the versions: they count as older than a verdict on what they were built from.
+    for verdict in loaded.verdicts:
+        verdicts.put(db, (user_id, made.id), verdict)
     return made
 
 

@@ -12,11 +12,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from engine.data import Outcome
-from profiles import captions, items
+from profiles import captions, items, verdicts
 from profiles.bundle_format import BadBundle, fields, line, lines
 from profiles.profile import Profile
 from profiles.reasons import Reason, checked
 from profiles.records import LogRow, NewItem, Version
+from profiles.verdicts import Verdict
 
 NUMBER, NULL = (int, float), type(None)
 KINDS = ("picture", "text")
@@ -33,6 +34,7 @@ ANSWER = {"seq": int, "act": str, "kind": str, "question": int, "target": (int, 
           "created": NUMBER}  # fmt: skip
 REASON = {"seq": int, "chips": list, "words": str, "key": str, "created": NUMBER}
 CAPTION = {"item": int, "words": str}
+VERDICT = {"seq": int, "act": str, "key": str}
 CARRIED = {"name": str, "kind": str, "base": str, "chosen": bool, "part": str}
 VERSION = {"kind": str, "method": str, "space": str, "seq": int, "created": NUMBER, "note": str,
            "part": str}  # fmt: skip
@@ -78,6 +80,7 @@ class Loaded:
     reasons: tuple[Reason, ...] = ()
     carried: tuple[Carried, ...] = ()
     captions: tuple[tuple[int, str], ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
 
 
 def check(parts: Mapping[str, bytes]) -> Loaded:
@@ -102,12 +105,14 @@ def check(parts: Mapping[str, bytes]) -> Loaded:
     carried = _carried(lines(parts.pop("adapters", b"")), parts)
     why = _reasons(lines(parts.pop("reasons", b"")), given)
     named = _captions(lines(parts.pop("captions", b"")), kinds)
+    judged = _verdicts(lines(parts.pop("verdicts", b"")), given, asked)
     versions = _versions(lines(texts["versions"]), parts, len(given))
     mine = {r.hash for r, o in zip(rows, own, strict=True) if o}
     vectors = _vectors(lines(texts["spaces"]), parts, mine)
     if parts:
         raise BadBundle(f"part {sorted(parts)[0]!r} is not used by anything in the bundle")
-    return Loaded(profile, kinds, rows, own, asked, given, versions, vectors, why, carried, named)
+    return Loaded(profile, kinds, rows, own, asked, given, versions, vectors, why, carried, named,
+                  judged)  # fmt: skip
 
 
 def _profile(value: Any) -> Profile:
@@ -270,6 +275,28 @@ def _reasons(values: list[Any], given: tuple[LogRow, ...]) -> tuple[Reason, ...]
         made.append(Reason(0, told["seq"], kept, said, told["key"], _time(told["created"])))
     if len({r.key for r in made}) != len(made):
         raise BadBundle("reason: a key comes twice")
+    return tuple(made)
+
+
+def _verdicts(
+    values: list[Any], given: tuple[LogRow, ...], asked: tuple[Asked, ...]
+) -> tuple[Verdict, ...]:
+    """Each of an answer that is in the bundle; a flip of one that has an opposite."""
+    made = []
+    for value in values:
+        told = fields(value, VERDICT, "verdict")
+        row = given[told["seq"] - 1] if 1 <= told["seq"] <= len(given) else None
+        if row is None or row.outcome is None:
+            raise BadBundle("verdict: it is of no answer in the bundle")
+        try:
+            made.append(verdicts.checked(Verdict(**told)))
+        except ValueError as wrong:
+            raise BadBundle(f"verdict: {wrong}") from None
+        pair = len(asked[row.question - 1].items) == 2
+        if told["act"] == "flip" and (row.outcome == '"skip"' or not pair):
+            raise BadBundle("verdict: it turns around what has no opposite")
+    if len({v.key for v in made}) != len(made):
+        raise BadBundle("verdict: a key comes twice")
     return tuple(made)
 
 

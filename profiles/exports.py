@@ -13,12 +13,12 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from profiles import answers, people, reasons
+from profiles import answers, people, reasons, verdicts
 from profiles.store import Store
 
 COLUMNS = ("seq", "created", "act", "kind", "question", "form", "rule", "repeat_of", "items",
-           "outcome", "target", "effective", "strength", "ms", "source", "key", "predicted", "note",
-           "extra", "reason", "reason_words", "prompt", "chosen", "rejected")  # fmt: skip
+           "outcome", "target", "effective", "strength", "ms", "source", "key", "predicted",
+           "note", "extra", "reason", "reason_words", "verdict", "prompt", "chosen", "rejected")  # fmt: skip
 
 
 def answers_jsonl(store: Store, profile_id: int) -> Iterator[str]:
@@ -35,7 +35,9 @@ def answers_csv(store: Store, profile_id: int) -> Iterator[str]:
 
 
 def portable(db: Database, profile_id: int) -> list[dict[str, Any]]:
-    """The log with questions by number and items by hash."""
+    """The log with questions by number and items by hash: the outcome as it was given, the verdict
+    of a second look beside it, and chosen and rejected as both together say.
+    """
     people.profile(db, profile_id)
     shown = {
         row[0]: row[1:]
@@ -49,8 +51,11 @@ def portable(db: Database, profile_id: int) -> list[dict[str, Any]]:
         db.execute("SELECT id, number FROM questions WHERE profile_id = ?", [profile_id]).fetchall()
     )
     why = reasons.holding(db, profile_id)
-    made = ((row, why.get(row["seq"])) for row in answers.rows(db, profile_id))
-    return [_row(row, shown, numbers) | _reason(given) for row, given in made]
+    held = verdicts.holding(verdicts.rows(db, profile_id))
+    made = (
+        (row, why.get(row["seq"]), held.get(row["seq"])) for row in answers.rows(db, profile_id)
+    )
+    return [_row(row, shown, numbers, act) | _reason(given) for row, given, act in made]
 
 
 def _reason(given: reasons.Reason | None) -> dict[str, Any]:
@@ -59,7 +64,8 @@ def _reason(given: reasons.Reason | None) -> dict[str, Any]:
 
 
 def told(store: Store, profile_id: int) -> list[dict[str, Any]]:
-    """The answers that count, with all that was shown: what data sets are made of.
+    """The answers that count, as a second look left them (a dropped one is a skip), with all that
+    was shown: what data sets are made of.
 
     No keys, times or notes. `made` of an item says whether it shipped ("starter"), is the person's
     own or was generated; `picked` is 0 or its place in click order.
@@ -78,7 +84,9 @@ def _told(db: Database, profile_id: int) -> list[dict[str, Any]]:
         )
     }
     why = reasons.holding(db, profile_id)
-    rows = (r for r in answers.rows(db, profile_id) if r["act"] == "answer" and r["effective"])
+    held = verdicts.holding(verdicts.rows(db, profile_id))
+    given = (r for r in answers.rows(db, profile_id) if r["act"] == "answer" and r["effective"])
+    rows = ({**r, "outcome": verdicts.outcome(r, held.get(r["seq"]))} for r in given)
     return [_full(row, items) | _reason(why.get(row["seq"])) for row in rows]
 
 
@@ -95,8 +103,9 @@ def _full(row: dict[str, Any], items: dict[int, dict[str, Any]]) -> dict[str, An
 
 
 def _row(
-    row: dict[str, Any], shown: dict[int, tuple[str, str, str | None]], numbers: dict[int, int]
-) -> dict[str, Any]:
+    row: dict[str, Any], shown: dict[int, tuple[str, str, str | None]], numbers: dict[int, int],
+    act: str | None,
+) -> dict[str, Any]:  # fmt: skip
     outcome = row["outcome"]
     picks = outcome["picks"] if isinstance(outcome, dict) else []
     made = {
@@ -105,10 +114,12 @@ def _row(
         "repeat_of": numbers.get(row["repeat_of"]),
         "items": [shown[i][0] for i in row["items"]],
         "outcome": {"picks": [shown[i][0] for i in picks]} if picks else outcome,
+        "verdict": act or "",
     }
-    if row["form"] == "pair" and picks and row["effective"]:
-        best = shown[picks[0]]
-        other = shown[next(i for i in row["items"] if i != picks[0])]
+    if row["form"] == "pair" and picks and row["effective"] and act != "drop":
+        first = verdicts.outcome(row, act)["picks"][0]
+        best = shown[first]
+        other = shown[next(i for i in row["items"] if i != first)]
         made |= {"prompt": best[1], "chosen": best[2] or best[0], "rejected": other[2] or other[0]}
     return made
 

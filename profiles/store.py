@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from sqlite_utils import Database
 
 from engine.data import Array, Candidate, Comparison, Kind, Question
-from profiles import answers, deletion, items, opening, people, questions, states
+from profiles import answers, deletion, items, opening, people, questions, states, verdicts
 from profiles.errors import Busy, Conflict, Damaged, TooNew, Unwritable
+from profiles.judging import Judging
 from profiles.opening import explained
 from profiles.profile import Profile, User
 from profiles.readers import Readers
@@ -45,6 +46,7 @@ class Store:
         self._local: int | None = None
         self.work = Work(self.read, self.write)
         self.reasons = Reasons(self.read, self.write)
+        self.judging = Judging(self.read, self.write)
 
     @classmethod
     def open(cls, folder: Path) -> "Store":
@@ -314,10 +316,13 @@ class Store:
         """The highest version whose seq is one of `seqs`: built from answers that all count.
 
         An answer that counts was pushed on top of those below it, and they are still below it;
-        so a state built when it was the last one knows no answer that was taken back.
+        so a state built when it was the last one knows no answer that was taken back. A state that
+        does not know a verdict on one of its answers is passed over.
         """
         found = self.read(lambda db: states.of_method(db, profile_id, kind, method, space))
-        return next((v for v in found if v.seq in seqs), None)
+        judged = self.read(lambda db: verdicts.rows(db, profile_id))
+        known = [j for j in judged if j.seq in seqs]
+        return next((v for v in found if v.seq in seqs and verdicts.fresh(v, known)), None)
 
     # generations, jobs, events
 

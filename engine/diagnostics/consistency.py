@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import laplace
-from engine.data import Comparison, Features, Outcome
+from engine.data import Comparison, Features
 from engine.diagnostics import base
 
 Float = NDArray[np.float64]
@@ -68,12 +68,6 @@ def look(
 
 
 def flipped(comparison: Comparison) -> Comparison:
-    """The opposite answer to a question about two; ValueError for a grid, which has none."""
-    outcome, items = comparison.outcome, comparison.question.items
-    if outcome.word == "skip" or len(items) != 2:
-        raise ValueError("only an answer about two things has an opposite; drop this one instead")
-    if outcome.word:
-        other = Outcome(word="both_bad" if outcome.word == "both_good" else "both_good")
-    else:
-        other = Outcome(picks=(items[1] if outcome.picks[0] == items[0] else items[0],))
+    """The opposite answer to a question about two; ValueError where there is none."""
+    other = comparison.outcome.opposite(comparison.question.items)
     return replace(comparison, outcome=other)
