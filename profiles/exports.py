@@ -18,7 +18,8 @@ from profiles.store import Store
 
 COLUMNS = ("seq", "created", "act", "kind", "question", "form", "rule", "repeat_of", "items",
            "outcome", "target", "effective", "strength", "ms", "source", "key", "predicted",
-           "note", "extra", "reason", "reason_words", "verdict", "prompt", "chosen", "rejected")  # fmt: skip
+           "note", "extra", "reason", "reason_words", "verdict", "prompt",
+           "chosen", "rejected")  # fmt: skip
 
 
 def answers_jsonl(store: Store, profile_id: int) -> Iterator[str]:

@@ -146,8 +146,8 @@ def test_verdicts_that_make_no_sense_leave_no_trace(store: Store) -> None:
     parts = bundle_format.unpack(write_bundle(store, desk.profile))
     before = everything(store)
     for body in (line(99, "keep"), line(1, "burn"), line(1, 2), line(1, "keep", ""),
-                 line("1", "keep"), line(7, "flip"), line(9, "flip"), line(10, "keep"), line(1, "keep", x=1),
-                 line(1, "keep") + line(2, "keep")):  # fmt: skip
+                 line("1", "keep"), line(7, "flip"), line(9, "flip"), line(10, "keep"),
+                 line(1, "keep", x=1), line(1, "keep") + line(2, "keep")):  # fmt: skip
         with pytest.raises(BadBundle):
             read_bundle(store, desk.user, bundle_format.pack({**parts, "verdicts": body}))
     assert everything(store) == before
