@@ -23,6 +23,12 @@ PREFERENCE = Registry(
             "16: DPA, arXiv 2402.18571",
             frozenset({"scores", "direction"}),
         ),
+        "fspo": Entry(
+            "engine.preference.fspo:FSPO",
+            "Your last answers, read by a network that met many people",
+            "49: FSPO, arXiv 2502.19312",
+            frozenset({"scores", "direction", "joint"}),
+        ),
         "ideal_point": Entry(
             "engine.preference.ideal_point:IdealPoint",
             "A best point, not only a direction",
