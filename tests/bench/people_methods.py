@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from engine.preference import population
-from tests.bench import people_pal
+from tests.bench import people_fspo, people_pal
 from tests.bench.people_beliefs import Belief, Over
 from tests.bench.people_data import Asked, Float, Group, embedded
 
@@ -25,13 +25,13 @@ Round = tuple[Iterable[Part], Iterable[Part]]
 
 def shared(groups: list[Group]) -> Iterator[Round]:
     """Sets where many people judged the same items: one round."""
-    spaces = columns(groups)
+    spaces, readers = columns(groups), people_fspo.Readers(groups)
     check = (
-        (g, asked, _items(g, g.fold != f, x), ())
+        (g, asked, _items(g, g.fold != f, x) | readers.beliefs(g, f), ())
         for g, x in zip(groups, spaces, strict=True)
         for f, asked in g.check.items()
     )
-    judged = ((g, g.judged, _items(g, g.fold >= 0, x), ())
+    judged = ((g, g.judged, _items(g, g.fold >= 0, x) | readers.beliefs(g), ())
               for g, x in zip(groups, spaces, strict=True))  # fmt: skip
     yield check, judged
 
