@@ -82,7 +82,7 @@ def vector(studio: "Studio", profile: int) -> Any:
 
     mind = studio.minds.seat(profile, "picture").mind
     with mind.lock:
-        belief = mind.belief
+        belief = mind.linear
     return ppd.of_belief(belief.mean, prior("picture"), belief.scale)
 
 

@@ -21,6 +21,8 @@ ON, OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 QUIET = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "GOMP_SPINCOUNT": "0",
+    # Our matrices are small: a second thread only waits for the first, 20 times as long when busy.
+    "OPENBLAS_NUM_THREADS": "1",
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "DISABLE_TELEMETRY": "1",

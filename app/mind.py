@@ -81,8 +81,13 @@ class Mind:
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @classmethod
-    def blank(cls, profile: int, shelf: Shelf, method: str = "bradley_terry") -> "Mind":
+    def blank(cls, profile: int, shelf: Shelf, method: str = "auto") -> "Mind":
         return cls(profile, shelf, PREFERENCE[method].load().blank(shelf.prior))
+
+    @property
+    def linear(self) -> Any:
+        """The part of the belief that is one direction: what axes are read from, models bent by."""
+        return getattr(self.belief, "linear", self.belief)
 
     def form(self, ahead: int = 0) -> str:
         """Grids first, and every third question a pair: closer, and it can come back swapped.

@@ -16,7 +16,7 @@ from app.mind import Mind, Plan, Shelf
 from engine.data import Comparison, Kind, Outcome, Question
 from engine.preference import PREFERENCE
 
-METHOD = "bradley_terry"
+METHOD = "auto"
 REFIT_EVERY = 8
 QUIET = 1.5
 KEPT = 512

@@ -1,5 +1,6 @@
 """What was learned, in words and numbers a person can read. Never a number without its doubt."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ SURE = 2.0
 TAIL = 0.2
 LEVELS = (0.1, 0.25, 0.4, 0.55, 0.7)
 UNPROVEN = 3
+TOLD = 8
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ def known(mind: Mind) -> float:
     """Share of the prior's doubt about pool items that the answers have removed, 0 to 1."""
     sample = mind.shelf.features.matrix[:: max(1, len(mind.shelf.features) // 200)]
     sample = sample - sample.mean(0)
-    _, now = mind.belief.believe(sample)
-    _, before = type(mind.belief).blank(mind.shelf.prior).believe(sample)
+    _, now = mind.linear.believe(sample)
+    _, before = type(mind.linear).blank(mind.shelf.prior).believe(sample)
     return float(1 - np.mean(now**2) / np.mean(before**2))
 
 
@@ -89,12 +91,14 @@ def accuracy(mind: Mind) -> dict[str, Any]:
     return {"accuracy": value, "low": low, "high": high, "n": tally.n, "of": which, "chance": 0.5}
 
 
-def axis_rows(mind: Mind, known_axes: tuple[Axis, ...]) -> list[dict[str, Any]]:
-    """Every axis with its 90 % interval, the surest first."""
+def axis_rows(
+    mind: Mind, known_axes: tuple[Axis, ...], show: Callable[[int], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Every axis with its 90 % interval, the surest first; those that are told with examples."""
     contrast = np.stack([a.contrast for a in known_axes])
-    mean, std = mind.belief.believe(contrast)
+    mean, std = mind.linear.believe(contrast)
     order = np.argsort(-np.abs(mean) / std.clip(1e-9), kind="stable")
-    return [
+    rows: list[dict[str, Any]] = [
         {
             "name": known_axes[k].name,
             "low_word": known_axes[k].low,
@@ -103,10 +107,60 @@ def axis_rows(mind: Mind, known_axes: tuple[Axis, ...]) -> list[dict[str, Any]]:
             "low": float(mean[k] - Z90 * std[k]),
             "high": float(mean[k] + Z90 * std[k]),
             "sure": bool(abs(mean[k]) > SURE * std[k]),
-            "ends": known_axes[k].ends,
         }
         for k in order
     ]
+    for row, k in zip(rows[:TOLD], order, strict=False):
+        row["examples"] = [show(i) for i in known_axes[k].ends]
+    return rows
+
+
+# What each candidate assumes, as a person would say it.
+PLAIN = {
+    "bradley_terry": "you lean one way along each property",
+    "ideal_point": "there is a best point, and too much is as bad as too little",
+    "pal": "you like a mixture of the kinds there are",
+}
+
+
+def methods(mind: Mind) -> dict[str, Any]:
+    """Which ways of reading the answers are used, how much, and on what evidence."""
+    belief = mind.belief
+    if not hasattr(belief, "weights"):
+        return {"held_out": 0, "used": []}
+    n, logs = int(belief.held[0]), belief.held[1:-1]
+    used = [
+        {"name": name, "words": PLAIN.get(name, name), "share": float(w),
+         "guess": float(np.exp(logs[k])) if n else None}
+        for k, (name, w) in enumerate(zip(belief.parts, belief.weights, strict=True))
+    ]  # fmt: skip
+    return {"held_out": n, "blend": float(np.exp(belief.held[-1])) if n else None,
+            "used": sorted(used, key=lambda u: -u["share"])}  # fmt: skip
+
+
+def kinds(
+    mind: Mind, known: tuple[tuple[str, int], ...], show: Callable[[int], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The kinds a person's taste is a mixture of, the largest share first, each with its doubt."""
+    part = getattr(mind.belief, "parts", {}).get("pal")
+    if part is None:
+        return []
+    share, k = part.mixture(), len(known)
+    sd = np.sqrt(np.diag(part.cov)[:k])
+    middle = part.mean[:k]
+    rows = [
+        {"name": name, "item": show(item), "share": float(share[i]),
+         "low": float(np.clip(middle[i] - Z90 * sd[i], 0, 1)),
+         "high": float(np.clip(middle[i] + Z90 * sd[i], 0, 1)),
+         "sure": bool(abs(middle[i] - 1 / k) > SURE * sd[i])}
+        for i, (name, item) in enumerate(known)
+    ]  # fmt: skip
+    return sorted(rows, key=lambda r: (-r["share"], str(r["name"])))
+
+
+def side(mind: Mind) -> dict[str, float]:
+    """Pull towards the left side in logits, with its 90 % interval."""
+    return dict(zip(("mean", "low", "high"), mind.belief.side(), strict=True))
 
 
 def sentence(rows: list[dict[str, Any]], noun: str) -> str:

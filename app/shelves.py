@@ -123,6 +123,17 @@ class Shelves:
 
     # what a report needs
 
+    def kinds(self, kind: Kind) -> tuple[tuple[str, int], ...]:
+        """The kinds of the pool: the name of each and the item that shows it best."""
+        from engine.starter.prior import kinds
+
+        names, _, rows = kinds(kind)
+        records, shelf = self.pool(kind).records, self.starter(kind)
+        best = {str(records[r]["hash"]): n for n, r in zip(names, rows, strict=True)}
+        ids = [int(i) for i in shelf.features.ids]
+        found = {best[h]: i for i in ids if (h := self._candidates[i].hash) in best}
+        return tuple((n, found[n]) for n in names)
+
     def axes(self, kind: Kind) -> tuple[report.Axis, ...]:
         with self._lock:
             if kind not in self._axes:

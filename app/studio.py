@@ -192,10 +192,7 @@ class Studio:
             return self._belief(seat.mind, user, kind)
 
     def _belief(self, mind: Any, user: int, kind: Kind) -> dict[str, Any]:
-        rows = report.axis_rows(mind, self.shelves.axes(kind))
-        for row in rows[:8]:
-            row["examples"] = [self.item_json(i) for i in row.pop("ends")]
-        sides = mind.belief.side()
+        rows = report.axis_rows(mind, self.shelves.axes(kind), self.item_json)
         every = report.extremes(mind)
         return {
             "medium": kind,
@@ -203,9 +200,11 @@ class Studio:
             "level": report.progress(mind)["level"],
             "accuracy": report.accuracy(mind),
             "sentence": report.sentence(rows, NOUN[kind]),
-            "axes": rows[:8],
+            "axes": rows[: report.TOLD],
             "self_agreement": {"agreed": mind.agreed, "of": mind.repeats},
-            "side_bias": {"mean": sides[0], "low": sides[1], "high": sides[2]},
+            "side_bias": report.side(mind),
+            "methods": report.methods(mind),
+            "kinds": report.kinds(mind, self.shelves.kinds(kind), self.item_json),
             "map": report.points(mind, self.shelves.plane(user, kind)),
             **{k: [self.item_json(*row, told=True) for row in v] for k, v in every.items()},
             "history": report.history(mind),

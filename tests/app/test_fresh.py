@@ -44,11 +44,11 @@ def test_what_was_drawn_is_asked_in_pairs_and_at_most_so_often(
     studio: Any, user: int, profile: int, key: Any
 ) -> None:
     mind = studio.minds.seat(profile, "picture").mind
-    before, mean = len(mind.shelf.features), mind.belief.mean.copy()
+    before, mean = len(mind.shelf.features), mind.linear.mean.copy()
     assert studio.fresh.draw(user, profile)
     made = list(studio.fresh._pairs[profile])
     assert 1 <= len(made) <= PAIRS and len(mind.shelf.features) == before + 2 * len(made)
-    assert mind.answers == 6 and (mind.belief.mean == mean).all(), "nothing is liked by drawing it"
+    assert mind.answers == 6 and (mind.linear.mean == mean).all(), "nothing is liked by drawing it"
     asked = answered(studio, user, profile, key, 24)
     drawn = [k for k, q in enumerate(asked) if q["rule"] == RULE]
     assert drawn and len(drawn) == len(made)
@@ -74,7 +74,7 @@ def test_a_restart_keeps_the_share_and_knows_what_was_asked(
     assert since == min(SHARE, len(asked) - 1 - at)
     studio.minds.forget(profile)
     again = studio.minds.seat(profile, "picture").mind
-    np.testing.assert_allclose(again.belief.mean, mind.belief.mean, atol=1e-6)
+    np.testing.assert_allclose(again.linear.mean, mind.linear.mean, atol=1e-6)
 
 
 def test_nothing_is_drawn_while_a_person_draws_and_it_stops_when_one_wants_to(

@@ -50,18 +50,18 @@ def test_a_restart_brings_the_same_belief_back(tmp_path: Path, stocked: Path, ke
         assert (after.answers, after.picks, after.every) == (
             before.answers, before.picks, before.every
         )  # fmt: skip
-        np.testing.assert_allclose(after.belief.mean, before.belief.mean, atol=1e-8)
+        np.testing.assert_allclose(after.linear.mean, before.linear.mean, atol=1e-8)
 
 
 def test_undo_and_redo_give_the_same_belief(studio: Any, user: int, key: Any) -> None:
     profile = studio.new_profile(user)["id"]
     go(studio, user, profile, key, 4)
     studio.ahead.settle()
-    before = mind(studio, profile).belief.mean.copy()
+    before = mind(studio, profile).linear.mean.copy()
     studio.undo(user, profile, "picture", key())
-    assert not np.allclose(mind(studio, profile).belief.mean, before)
+    assert not np.allclose(mind(studio, profile).linear.mean, before)
     studio.redo(user, profile, "picture", key())
-    np.testing.assert_allclose(mind(studio, profile).belief.mean, before, atol=0.05)
+    np.testing.assert_allclose(mind(studio, profile).linear.mean, before, atol=0.05)
 
 
 def test_pairs_come_back_swapped_and_agreement_is_counted(studio: Any, user: int, key: Any) -> None:

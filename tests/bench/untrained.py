@@ -160,7 +160,7 @@ class Easel:
 
 
 def taste(belief: Any) -> Any:
-    return belief.mean[:-2].astype(np.float32)
+    return getattr(belief, "linear", belief).mean[:-2].astype(np.float32)
 
 
 def _arms(easel: Easel, belief: Any) -> dict[str, Any]:
