@@ -137,10 +137,25 @@ def test_the_arrow_keys_turn_it_and_the_axes_can_be_chosen(visit: Any, address: 
     assert told["plane"] == ["lightness", "detail"] == told["hand"]["plane"]
 
 
-def test_on_a_phone_a_tap_on_the_rim_points_there(visit: Any, address: str) -> None:
+def test_on_a_phone_a_tap_points_and_a_finger_turns_without_scrolling(
+    visit: Any, address: str
+) -> None:
     page = visit(answered(address), 390)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     x, y = middle(page)
     with page.expect_response("**/compass"):
         page.touchscreen.tap(x, y + 60)
     assert bearing(page) == 180
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    knob, scrolled = page.locator(".compass .knob").bounding_box(), page.evaluate("scrollY")
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *place: float) -> None:
+        points = [{"x": place[0], "y": place[1]}] if place else []
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", knob["x"] + knob["width"] / 2, knob["y"] + knob["height"] / 2)
+    for step in range(1, 9):
+        touch("touchMove", x + 8 * step, y + 70 - 9 * step)
+    with page.expect_response("**/compass"):
+        touch("touchEnd")
+    assert abs(bearing(page) - 90) <= 6 and page.evaluate("scrollY") == scrolled

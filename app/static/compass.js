@@ -4,7 +4,7 @@ import { get, media, post } from "./api.js";
 import { zoom } from "./dialogs.js";
 import { able, button, clear, h, s } from "./dom.js";
 
-const RIM = 100;
+const [RIM, HALF] = [100, 126];
 const KEYS = { ArrowRight: 5, ArrowUp: 5, ArrowLeft: -5, ArrowDown: -5, PageUp: 30, PageDown: -30 };
 const QUIET = 400;
 const FOLLOWS = { text: "What Create writes follows it.", picture: "What Create finds in the collection follows it." };
@@ -12,6 +12,7 @@ const FOLLOWS = { text: "What Create writes follows it.", picture: "What Create 
 /** Angles are degrees from the first axis (right) towards the second (up). */
 const turn = (angle) => ((((angle + 180) % 360) + 360) % 360) - 180;
 const ray = (angle, length = RIM) => [length * Math.cos((angle * Math.PI) / 180), -length * Math.sin((angle * Math.PI) / 180)];
+const share = (place) => `${(50 + (50 * place) / HALF).toFixed(2)}%`;
 
 export class Compass {
   constructor(profile, medium) {
@@ -69,13 +70,14 @@ export class Compass {
     const { low, high } = this.told.fitted;
     this.arrow = s("path", { class: "fitted" });
     this.needle = s("path", { class: "needle" });
-    this.handle = s("g", { class: "handle", tabindex: 0, role: "slider", "aria-label": "Direction, clockwise from the top", "aria-valuemin": 0, "aria-valuemax": 359 },
-      s("circle", { class: "reach", r: 24 }), s("circle", { class: "knob", r: 11 }));
-    this.face = s("svg", { viewBox: "-126 -126 252 252", class: "dial" },
+    // Not a part of the drawing: a finger on it must turn and not scroll, which browsers only allow outside one.
+    this.handle = h("div", { class: "handle", tabindex: 0, role: "slider", "aria-label": "Direction, clockwise from the top", "aria-valuemin": 0, "aria-valuemax": 359 }, h("i", { class: "knob" }));
+    this.face = s("svg", { viewBox: `${-HALF} ${-HALF} ${2 * HALF} ${2 * HALF}`, class: "dial", "aria-hidden": "true" },
       s("circle", { class: "rim", r: RIM }), s("path", { class: "cross", d: `M${-RIM} 0H${RIM}M0 ${-RIM}V${RIM}` }),
-      s("path", { class: "doubt", d: sector(low, high) }), this.arrow, this.needle, this.handle);
+      s("path", { class: "doubt", d: sector(low, high) }), this.arrow, this.needle);
     this.#listen();
-    return this.face;
+    this.dial = h("div", { class: "dial-box" }, this.face, this.handle);
+    return this.dial;
   }
 
   #listen() {
@@ -96,7 +98,7 @@ export class Compass {
     handle.addEventListener("pointermove", (event) => this.dragging && aim(event));
     handle.addEventListener("pointerup", drop);
     handle.addEventListener("pointercancel", drop);
-    face.addEventListener("click", (event) => !handle.contains(event.target) && (aim(event), this.#keep()));
+    face.addEventListener("click", (event) => (aim(event), this.#keep()));
     handle.addEventListener("keydown", (event) => {
       const step = KEYS[event.key];
       if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -144,12 +146,12 @@ export class Compass {
   #show() {
     const angle = this.#angle();
     const [hx, hy] = ray(angle);
-    this.handle.setAttribute("transform", `translate(${hx.toFixed(1)} ${hy.toFixed(1)})`);
+    Object.assign(this.handle.style, { left: share(hx), top: share(hy) });
     this.handle.setAttribute("aria-valuenow", String(Math.round((450 - angle) % 360)));
     this.handle.setAttribute("aria-valuetext", `${this.#words(angle)}${this.hand === null ? ", as your answers say" : ", set by hand"}`);
     this.needle.setAttribute("d", arrow(angle, RIM - 13));
     this.arrow.setAttribute("d", this.hand === null ? "" : arrow(this.told.fitted.angle, RIM - 22));
-    this.face.classList.toggle("by-hand", this.hand !== null);
+    this.dial.classList.toggle("by-hand", this.hand !== null);
     this.#say();
     this.#fits(angle);
   }
@@ -170,9 +172,9 @@ export class Compass {
   /** "warm 82, short 57": hundredths of the direction, the stronger first. */
   #words(angle) {
     const [x, y] = ray(angle, 100);
-    return [[Math.round(x), this.axes[0]], [Math.round(-y), this.axes[1]]].filter(([share]) => share)
+    return [[Math.round(x), this.axes[0]], [Math.round(-y), this.axes[1]]].filter(([part]) => part)
       .sort((a, b) => Math.abs(b[0]) - Math.abs(a[0]))
-      .map(([share, axis]) => `${share > 0 ? axis.high_word : axis.low_word} ${Math.abs(share)}`).join(", ");
+      .map(([part, axis]) => `${part > 0 ? axis.high_word : axis.low_word} ${Math.abs(part)}`).join(", ");
   }
 
   #fits(angle) {
