@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from app.mind import ENOUGH_PICKS, Mind, Shelf
 from engine.data import Array
+from engine.laplace import sigmoid
 
 Z90 = 1.645
 # Thirty properties are looked at: a claim must stand further from zero than one band would.
@@ -184,6 +185,8 @@ def extremes(mind: Mind, k: int = 6) -> dict[str, list[tuple[int, float, float]]
     seen = mind.shelf.roam
     mean, std = mind.belief.believe(mind.shelf.features.matrix[seen])
     mean = mean - mean.mean()
+    # What is liked beyond doubt may be off by many logits: unsure is what may go either way.
+    open_to = sigmoid(mean + Z90 * std) - sigmoid(mean - Z90 * std)
     ids = mind.shelf.features.ids[seen]
 
     def rows(order: NDArray[np.int64]) -> list[tuple[int, float, float]]:
@@ -192,7 +195,7 @@ def extremes(mind: Mind, k: int = 6) -> dict[str, list[tuple[int, float, float]]
     return {
         "best": rows(np.argsort(-mean, kind="stable")),
         "worst": rows(np.argsort(mean, kind="stable")),
-        "unsure": rows(np.argsort(-std, kind="stable")),
+        "unsure": rows(np.argsort(-open_to, kind="stable")),
     }
 
 

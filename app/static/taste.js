@@ -6,6 +6,7 @@ import { Compass } from "./compass.js";
 import { curve } from "./curve.js";
 import { button, clear, h, onShow, plural } from "./dom.js";
 import { accuracyWords } from "./liking.js";
+import { kinds, methods } from "./kinds.js";
 import { TasteMap } from "./map.js";
 import { on, state } from "./state.js";
 import { strip } from "./strip.js";
@@ -53,7 +54,8 @@ function full(belief, medium) {
     h("div", { class: "two" },
       h("section", {}, h("h2", { text: "What you lean to" }), h("p", { class: "note", text: "The dot is the best guess, the band is where it may be. Grey: not sure yet." }), axes(belief.axes)),
       h("section", {}, h("h2", { text: "How well it knows you" }), h("p", { class: "note", text: "Each answer is guessed before it is learned. The line is the share guessed right, the band its doubt." }),
-        curve(belief.history), h("div", { class: "facts-box" }, h("p", { text: agreement(belief.self_agreement) }), h("p", { text: side(belief.side_bias) })))),
+        curve(belief.history), h("div", { class: "facts-box" }, h("p", { text: agreement(belief.self_agreement) }), h("p", { text: side(belief.side_bias) })), methods(belief.methods))),
+    kinds(belief.kinds, belief.medium),
     new Compass(state.profile.id, belief.medium).node,
     belief.reasons?.of ? reasons(belief.reasons) : null,
     h("section", {}, h("h2", { text: "Map of the collection" }), h("p", { class: "note", text: "Point at a mark to see what it is; press it for a large view." }),
