@@ -60,7 +60,7 @@ def test_flags_reach_the_page(built):
 
 def test_head_is_relative_so_that_a_root_path_works():
     asked = re.findall(r'(?:href|src)="([^"]+)"', HEAD)
-    assert len(asked) == 4
+    assert "static/main.js" in asked and len(set(asked)) == len(asked) >= 5
     assert all(path.startswith("static/") and (STATIC.parent / path).is_file() for path in asked)
 
 
