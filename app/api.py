@@ -19,6 +19,7 @@ from app.api_compass import compass_routes
 from app.api_keep import keep_routes
 from app.api_made import made_routes
 from app.api_reasons import reason_routes
+from app.bending import depths
 from app.doors import Form, Id, Key, Medium, Strict, User, room, streamed
 from app.making import Unavailable
 from app.studio import Studio
@@ -59,7 +60,7 @@ class GenerateIn(Strict):
     n: int = Field(4, ge=1, le=8)
     strength: float = Field(1.0, ge=0.0, le=1.0)
     seed: int = Field(0, ge=0, le=2**31 - 1)
-    depth: Literal["instant", "steered", "tuned"] | None = None
+    depth: Literal["instant", "guided", "steered", "tuned"] | None = None
     max_tokens: int = Field(80, ge=8, le=400)
 
 
@@ -109,7 +110,8 @@ def _about(router: APIRouter, studio: Studio, accounts: Accounts) -> None:
 
     @router.get("/system")
     def system(user: User) -> dict[str, Any]:
-        return {**studio.system(), "user": accounts.name(user), "login": accounts.required}
+        told = {"user": accounts.name(user), "login": accounts.required}
+        return {**studio.system(), "depths": depths(studio), **told}
 
     @router.post("/login")
     def login(given: LoginIn, request: Request) -> Response:

@@ -10,13 +10,16 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from app.making import Taste, Unavailable
 
 if TYPE_CHECKING:
     from app.studio import Studio
 
 INSTANT = "instant"
-DEPTHS = ("steered", "tuned")
+# The deepest that is ready is what a person gets who does not choose.
+DEPTHS = ("guided", "steered", "tuned")
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,9 @@ Bend = Callable[[Scene, Told], AbstractContextManager[Told]]
 
 @dataclass(frozen=True)
 class Way:
-    """`depth`: instant is the collection ranked, steered needs no training, tuned does."""
+    """`depth`: instant is the collection ranked, guided pushes a drawing while it is made, steered
+    is what this one model was taught to heed, tuned was trained for the person.
+    """
 
     depth: str
     ready: Callable[["Studio", int], bool]
@@ -51,7 +56,11 @@ class Way:
 
 
 def lean(studio: "Studio", scores: Any) -> Any:
-    """A lean of the model's conditions from the liking (n,) of the whole collection."""
+    """What a liking (n,) of the whole collection asks of a drawing: a lean of the shipped model's
+    conditions; for another model the direction (d,) in the space of pictures.
+    """
+    if not studio.maker.draws.ships:
+        return toward(studio, scores)
     from engine.starter.drawer.data import TOLD
     from engine.starter.drawer.known import lesson
     from engine.steering.leaning import from_scores
@@ -61,6 +70,36 @@ def lean(studio: "Studio", scores: Any) -> Any:
     columns = [names.index(n) for n in TOLD]
     facts = (pool.stats[:, columns] - told.mean[: len(TOLD)]) / told.std[: len(TOLD)]
     return from_scores(scores, [r["style"] for r in pool.records], facts, (told.styles, TOLD))
+
+
+def toward(studio: "Studio", scores: Any) -> Any:
+    """(d,) along which the liking (n,) of the collection rises; exact for a linear taste."""
+    features = studio.shelves.pool("picture").features
+    matrix = np.asarray(getattr(features, "matrix", features), np.float64)
+    level = np.ones((len(matrix), 1))
+    found, *_ = np.linalg.lstsq(np.hstack([matrix, level]), np.asarray(scores, np.float64))
+    return found[:-1].astype(np.float32)
+
+
+@contextmanager
+def guided(scene: Scene, told: Told) -> Iterator[Told]:
+    """At each step the picture ahead is pushed towards what the person likes; no training, on any
+    model whose pictures the encoder can look at.
+    """
+    from engine.encoders.soft_picture import SoftPicture
+    from engine.steering.reward_gradient import reward_gradient
+
+    maker, ways = scene.studio.maker, scene.lean
+    if ways is None:
+        mean, _ = scene.taste.score(scene.studio.shelves.pool("picture").features)
+        ways = [toward(scene.studio, mean)] * len(told)
+    see = maker.part("pictures with gradients", SoftPicture)
+    with reward_gradient(scene.backbone, see, ways, scene.strengths):
+        yield told
+
+
+def draws(studio: "Studio", _profile: int) -> bool:
+    return not studio.maker.draws.why_not
 
 
 @contextmanager
@@ -103,11 +142,19 @@ def attended(scene: Scene, told: Told) -> Iterator[Told]:
         yield told
 
 
-def attends(_studio: "Studio", _profile: int) -> bool:
-    """Where an adapter ships, it is liked more than a lean (docs/evidence.md, bench ppd)."""
+def attends(studio: "Studio", _profile: int) -> bool:
+    """Where an adapter ships for the model that draws, it is liked more than a lean
+    (docs/evidence.md, bench ppd).
+    """
     from engine.starter.drawer.personal import ships
 
-    return ships()
+    return studio.maker.draws.ships and draws(studio, _profile) and ships()
+
+
+def leans(studio: "Studio", profile: int) -> bool:
+    """The shipped model takes styles and facts beside the words; no other does."""
+    shipped = studio.maker.draws.ships and draws(studio, profile)
+    return shipped and not attends(studio, profile)
 
 
 @contextmanager
@@ -128,10 +175,26 @@ def has_adapter(studio: "Studio", profile: int) -> bool:
 
 
 WAYS: dict[str, Way] = {
+    "guided": Way("guided", draws, guided),
     "attention": Way("steered", attends, attended),
-    "leaning": Way("steered", lambda *who: not attends(*who), leaned),
+    "leaning": Way("steered", leans, leaned),
     "lora": Way("tuned", has_adapter, tuned),
 }
+
+
+MISSING = {
+    "guided": "nothing draws here, so that nothing can be guided; choose the instant depth",
+    "steered": "this picture model was not taught to heed a person; choose guided, or tune it on "
+    "the Keep page",
+    "tuned": "no picture model is tuned for this taste yet; choose another depth, or tune one on "
+    "the Keep page",
+}
+
+
+def depths(studio: "Studio") -> list[str]:
+    """What may be asked for with the model that draws, shallowest first."""
+    ways = {w.depth for w in WAYS.values() if w.depth == "tuned" or w.ready(studio, 0)}
+    return [INSTANT, *(d for d in DEPTHS if d in ways and draws(studio, 0))]
 
 
 def deepest(studio: "Studio", profile: int) -> str:
@@ -148,10 +211,7 @@ def bent(scene: Scene, told: Told, depth: str) -> Iterator[Told]:
         return
     found = [w for w in WAYS.values() if w.depth == depth and w.ready(scene.studio, scene.profile)]
     if not found:
-        raise Unavailable(
-            "no picture model is tuned for this taste yet; choose another depth, or tune one on "
-            "the Keep page"
-        )
+        raise Unavailable(MISSING[depth])
     with ExitStack() as held:
         for way in found:
             told = held.enter_context(way.bend(scene, told))

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app import bending
 from app.wire import Bad, Missing
 
 if TYPE_CHECKING:
@@ -52,8 +53,10 @@ class Carrying:
 
         if kind != "picture" or "pictures" not in EXPORTS[target].traits:
             return ""
-        why: str = EXPORTS[target].load().unfit(self._model(kind))
-        return why
+        wanted = EXPORTS[target].load()
+        if "personal" in wanted.needs and not bending.attends(self.studio, 0):
+            return "This picture model was not taught to heed a person's vector."
+        return str(wanted.unfit(self._model(kind)))
 
     def _target(self, adapter: int, name: str) -> dict[str, Any]:
         from engine.exports import EXPORTS
@@ -138,11 +141,11 @@ class Carrying:
 
     def _personal(self, what: Any, profile: int) -> Any:
         """With the person's vector and the adapter that ships for it, where one does."""
-        from app import bending, drawing
+        from app import drawing
         from engine.starter.drawer import personal
 
         vector = bending.vector(self.studio, profile)
-        if not personal.ships() or not vector.any():
+        if not bending.attends(self.studio, profile) or not vector.any():
             return what
         facts = replace(what.facts, strength=personal.FULL, range=(0.0, personal.FULL),
                         full=personal.FULL)  # fmt: skip
@@ -220,7 +223,7 @@ class Carrying:
                 backbone.model
             )
         if not told.ready():
-            raise Bad("this adapter is for pictures, and no picture model ships with this copy")
+            raise Bad(f"this adapter is for pictures. {told.draws.why_not}")
         from engine.picturing import LAYERS
 
         backbone = drawing.model(self.studio)

@@ -8,6 +8,7 @@ import sys
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ def main(argv: Sequence[str]) -> int:
         from app.drawing import train
 
         return train(given)
+    if given.command == "train-fspo":
+        return teach(given, options)
     if given.command == "fit-population":
         return populate(given)
     if given.command == "doctor":
@@ -58,6 +61,19 @@ def fail(text: str, as_json: bool = False) -> int:
     return 2
 
 
+def teach(given: Any, options: flags.Options) -> int:
+    """Teach the language model over many people, and say where the adapter lies."""
+    from app.teaching import train
+
+    try:
+        say = partial(print, flush=True)
+        place = train(given, Path(options.models_dir), options.lm, say)
+        print(f"The adapter lies in {place}")
+    except (OSError, ValueError) as wrong:
+        return fail(str(wrong))
+    return 0
+
+
 def populate(given: Any) -> int:
     """Learn what people share from a folder of their choices, and say how well it holds."""
     from app.populations import fit
@@ -72,6 +88,7 @@ def populate(given: Any) -> int:
 def run(options: flags.Options) -> int:
     """Serve until interrupted."""
     from app.main import serve
+    from app.picture_models import chosen
     from profiles.errors import Busy, Damaged, TooNew, Unwritable
 
     try:
@@ -80,10 +97,13 @@ def run(options: flags.Options) -> int:
         return fail(str(wrong))
     if port != options.port:
         print(f"Port {options.port} is taken; using {port}.")
+    draws = chosen(options, online=not options.offline)
+    if options.pictures:
+        print(draws.why_not or f"Pictures:  drawn by {draws.title}")
     print(f"Your data: {options.data_dir}")
     print(f"Penchant:  {address(replace(options, port=port))}  (Ctrl+C ends it)", flush=True)
     try:
-        serve(replace(options, port=port))
+        serve(replace(options, port=port), draws)
     except (Busy, Damaged, TooNew, Unwritable) as wrong:
         return fail(str(wrong))
     return 0
@@ -124,6 +144,7 @@ def free_port(host: str, port: int, given: bool) -> int:
 def verb(given: Any, options: flags.Options) -> int:
     """Open the data folder, do one thing, print it."""
     from app.making import Unavailable
+    from app.picture_models import chosen
     from app.studio import Studio
     from app.wire import Bad, Full, Missing
     from profiles.errors import Busy, Conflict, Damaged, TooNew
@@ -133,6 +154,7 @@ def verb(given: Any, options: flags.Options) -> int:
             Path(options.data_dir), Path(options.models_dir), options.lm, options.cpu
         ) as studio:
             studio.metadata = not options.disable_metadata
+            studio.maker.draws = chosen(options)
             out = ACTIONS[given.command](studio, studio.store.local_user(), given)
     except OSError as wrong:
         where = f": {wrong.filename}" if wrong.filename else ""

@@ -42,9 +42,10 @@ def create(
         cancelled=cancelled,
     )
     taste, by_hand = Compass(studio).leaning(profile, kind, taste_of(studio, profile, kind))
+    drawable = kind == "picture" and wanted["depth"] != bending.INSTANT
     wanted = {**wanted, "depth": depth_of(studio, profile, wanted)}
-    unknown = drawing.unknown(studio, request.prompt) if _draws(wanted) else ""
-    draws = _draws(wanted) and not unknown
+    unknown = drawing.unknown(studio, request.prompt) if drawable else ""
+    draws = drawable and not unknown
     yield {
         "type": "start",
         "medium": kind,
@@ -53,7 +54,8 @@ def create(
         "depth": wanted["depth"],
         "label": COLLECTION if kind == "picture" else studio.maker.lm_name(),
         "drawn": request.n if draws else 0,
-        "leads": draws and drawing.leads(),
+        "leads": draws and studio.maker.draws.leads(),
+        "model": "" if studio.maker.draws.ships else studio.maker.draws.title,
     }
     if unknown:
         yield {"type": "note", "text": unknown}
@@ -65,9 +67,11 @@ def create(
     try:
         make = partial(_pictures, draws=draws) if kind == "picture" else _words
         for side, sample in make(studio, user, request, taste, wanted):
-            line = _line(studio, side, sample)
+            line = _line(studio, kind, side, sample)
             if "image" in line and line["type"] == "sample":
-                about = drawing.settings(request, wanted["strength"], side, sample.index)
+                about = drawing.settings(
+                    studio.maker.draws, request, wanted["strength"], side, sample.index
+                )
                 line["image"] = drawing.as_url(sample.pixels, about if studio.metadata else None)
             if line["type"] == "sample":
                 results.append(line)
@@ -77,6 +81,8 @@ def create(
         return
     if cancelled():
         return
+    if draws and (said := studio.maker.said()):
+        yield {"type": "note", "text": said.capitalize() + "."}
     made = studio.store.add_generation(
         profile, kind, request.prompt, request.seed, wanted["strength"], wanted, results
     )
@@ -125,11 +131,6 @@ def _found(studio: "Studio", features: Features) -> Features:
     )
 
 
-def _draws(wanted: dict[str, Any]) -> bool:
-    """Pictures are drawn unless only the collection is asked for."""
-    return wanted["medium"] == "picture" and wanted["depth"] != bending.INSTANT and drawing.ready()
-
-
 def _words(
     studio: "Studio", user: int, request: Request, taste: Taste, wanted: dict[str, Any]
 ) -> Iterator[tuple[str, Sample]]:
@@ -159,7 +160,7 @@ def depth_of(studio: "Studio", profile: int, wanted: dict[str, Any]) -> str:
     if wanted["depth"]:
         return str(wanted["depth"])
     if wanted["medium"] == "picture":
-        return bending.deepest(studio, profile) if drawing.ready() else bending.INSTANT
+        return bending.deepest(studio, profile)
     return "tuned" if studio.keeping.chosen(profile) else "steered"
 
 
@@ -190,7 +191,7 @@ def direction(studio: "Studio", backbone: Any, taste: Taste) -> Any:
     return from_scores(backbone.name, states, mean, tasks, layers)
 
 
-def _line(studio: "Studio", side: str, sample: Sample) -> dict[str, Any]:
+def _line(studio: "Studio", kind: Kind, side: str, sample: Sample) -> dict[str, Any]:
     line: dict[str, Any] = {
         "type": "sample" if sample.done else "piece",
         "side": side,
@@ -199,6 +200,8 @@ def _line(studio: "Studio", side: str, sample: Sample) -> dict[str, Any]:
     if sample.pixels is not None:
         line["type"] = "sample" if sample.done else "look"
         line["image"] = drawing.as_url(sample.pixels)
+    elif not sample.done and kind == "picture":
+        return {**line, "type": "step", "text": sample.label}
     elif not sample.done:
         return {**line, "delta": sample.delta}
     elif sample.item is not None:

@@ -128,6 +128,23 @@ def _models(options: Options) -> dict[str, Any]:
     return found(f"{names}: every file as it was made")
 
 
+def _pictures(options: Options) -> dict[str, Any]:
+    """Which picture model draws; only its headers are read."""
+    try:
+        from app.picture_models import Own, chosen
+    except ImportError:
+        return found("not looked at before the installation")
+    draws = chosen(options)
+    if draws.why_not:
+        return found(draws.why_not, False, "mend it, or leave --pictures out for the small model")
+    if not isinstance(draws, Own):
+        return found("the small model that ships (40 things, 96 pixels)")
+    told = draws.found
+    size = f"{told.numbers[0] / 1e9:.2f} billion numbers"
+    needs = f"about {draws.needs(2) / 1e9:.1f} GB in 16 bits, {draws.needs() / 1e9:.1f} in 32"
+    return found(f"{draws.title}: {told.kind}, {size}; drawing takes {needs} (estimates)")
+
+
 def _sha256(path: Path) -> str:
     if not path.exists():
         return ""
@@ -179,6 +196,7 @@ CHECKS: dict[str, Callable[[Options], dict[str, Any]]] = {
     "memory": _memory,
     "device": _device,
     "models": _models,
+    "pictures": _pictures,
     "data": _data,
     "network": _offline,
     "browser": _browser,

@@ -1,12 +1,14 @@
-"""Drawn pictures: the starter model at work, plain and bent to a taste on the same seed.
+"""Drawn pictures: the picture model at work, plain and bent to a taste on the same seed.
 
 What is drawn leads on the page when the shipped weights pass their gate (known.py), else the
-collection does. A prompt far from what the model was taught is not drawn at all, and the person
-hears what it knows. How a drawing is bent stands in bending.py.
+collection does. A prompt far from what the shipped model was taught is not drawn at all, and the
+person hears what it knows. Which model draws stands in picture_models.py, how it is bent in
+bending.py.
 """
 
 import base64
 import io
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -35,32 +37,18 @@ class Wish:
     depth: str
 
 
-def ready() -> bool:
-    """Whether a picture model ships with this copy."""
-    from engine.starter.drawer.known import ships
-
-    return ships()
-
-
-def leads() -> bool:
-    """Whether drawings stand first; the measure and its gate lie beside the weights."""
-    from engine.starter.drawer.known import lesson
-
-    return ready() and lesson().leads
+def ready(studio: "Studio") -> bool:
+    """Whether there is a picture model."""
+    return not studio.maker.draws.why_not
 
 
 def unknown(studio: "Studio", prompt: str) -> str:
-    """What a person is told when the model would draw mush; empty when it knows the thing."""
-    from engine.starter.drawer.known import nearness
-
-    found = nearness(prompt, lambda texts: studio.maker.encode(CAPTION_ENCODER, texts))
-    if found.known:
-        return ""
-    names = ", ".join(found.nearest[:-1]) + f" or {found.nearest[-1]}"
-    return (
-        "The small drawing model knows a few dozen everyday things, and this is not one of them. "
-        f"Nearest to it: {names}. These are from the collection."
-    )
+    """Why a prompt is not drawn; empty when it is."""
+    draws = studio.maker.draws
+    if draws.why_not:
+        return str(draws.why_not)
+    found = draws.unknown(prompt, lambda texts: studio.maker.encode(CAPTION_ENCODER, texts))
+    return str(found)
 
 
 def drawn(
@@ -91,26 +79,29 @@ def strip(studio: "Studio", request: Request, wish: Wish, index: int) -> Iterato
 def _batch(
     studio: "Studio", request: Request, wish: Wish, strengths: Sequence[float], seeds: list[int]
 ) -> Iterator[Sample]:
-    from engine.starter.drawer.conditions import WHITE, Told
-
     backbone = model(studio)
-    told = [Told(request.prompt, {}, WHITE)] * len(strengths)
+    told = [studio.maker.draws.told(request.prompt)] * len(strengths)
     asked = Draw(request.prompt, len(told), request.seed, cancelled=request.cancelled)
     scene = Scene(studio, backbone, wish.taste, tuple(strengths))
     with studio.maker.slot(), bent(scene, told, wish.depth) as rows:
+        begun = time.monotonic()
         for sample in backbone.stream(rows, seeds, asked):
             yield _judged(studio, sample, wish.taste)
+        if not request.cancelled():
+            studio.maker.pace = (time.monotonic() - begun) / len(told)
 
 
 def model(studio: "Studio") -> Any:
-    """The starter model; loaded on first use."""
+    """The picture model, loaded on first use; Unavailable says why there is none."""
     return studio.maker.drawer()
 
 
 def _judged(studio: "Studio", sample: Sample, taste: Taste) -> Sample:
     from PIL import Image
 
-    if not sample.done or not taste.answers or sample.pixels is None:
+    if sample.pixels is None:
+        return sample
+    if not sample.done or not taste.answers:
         return replace(sample, label=LABEL)
     features = studio.maker.encode(ENCODER["picture"], [Image.fromarray(sample.pixels)])
     mean, std = taste.score(features)
@@ -142,19 +133,20 @@ def bare(body: bytes) -> bytes:
     return from_url(as_url(Image.open(io.BytesIO(body), formats=("PNG",)).convert("RGB")))
 
 
-def settings(request: Request, strength: float, side: str, index: int) -> dict[str, str]:
+def settings(
+    draws: Any, request: Request, strength: float, side: str, index: int
+) -> dict[str, str]:
     """What a drawn picture carries of how it was made: enough to draw it again.
 
     `index` counts what came from the collection first, as the page does.
     """
-    from engine.starter.drawer.known import GUIDANCE, STEPS
-
+    steps, guidance = draws.how()
     seed = request.seed * ODD + index - request.n
     return {
         "Software": "Penchant",
         "Description": request.prompt,
-        "parameters": f"{request.prompt}\nSteps: {STEPS}, CFG scale: {GUIDANCE:g}, Seed: {seed}, "
-        f"Model: penchant starter pictures, Taste: {strength if side == 'personal' else 0:g}",
+        "parameters": f"{request.prompt}\nSteps: {steps}, CFG scale: {guidance:g}, Seed: {seed}, "
+        f"Model: {draws.title}, Taste: {strength if side == 'personal' else 0:g}",
     }
 
 

@@ -85,6 +85,10 @@ class Options:
     root_path: str = ""
     disable_metadata: bool = False
     lm: str | None = None
+    pictures: str | None = None
+    pictures_steps: int | None = None
+    pictures_guidance: float | None = None
+    pictures_size: int | None = None
     models_dir: str = str(ROOT / ".models")
     tls_keyfile: str | None = None
     tls_certfile: str | None = None
@@ -100,6 +104,13 @@ def parser() -> argparse.ArgumentParser:
     shared.add_argument("--cpu", action="store_true", help="leave the GPU alone")
     shared.add_argument("--offline", action="store_true", help="never leave this machine")
     shared.add_argument("--lm", metavar="PATH_OR_ID", help="another causal language model")
+    shared.add_argument("--pictures", metavar="MODEL",
+                        help="another picture model: a folder, a .safetensors file or "
+                        "hub:OWNER/NAME@REVISION (SD 1.5, 2.1, SDXL, SD3, Flux)")  # fmt: skip
+    for name, kind, text in (("steps", int, "of a drawing"), ("guidance", float, "by the words"),
+                             ("size", int, "in pixels a side")):  # fmt: skip
+        shared.add_argument(f"--pictures-{name}", type=kind, metavar=name[0].upper(),
+                            help=f"{name} {text}, where not the model's own")  # fmt: skip
     shared.add_argument("--disable-metadata", action="store_true",
                         help="write no prompt and seed into drawn pictures")  # fmt: skip
     shared.add_argument("--models-dir", metavar="DIR", help="where the models are kept")
@@ -133,6 +144,7 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("--people", metavar="FILE.py", help="your own simulated people")
     bench.add_argument("--quick", action="store_true", help="a smoke test, marked as such")
     _starter(command("train-starter", "make the small drawing model again, from the collection"))
+    _teaching(command("train-fspo", "teach the language model to read anybody's pairs", shared))
     _population(command("fit-population", "learn from many people's choices where one may start"))
     doctor = command("doctor", "say what is there and what is missing", shared, serving)
     doctor.add_argument("--json", action="store_true", help="JSON for programs")
@@ -157,6 +169,21 @@ def _starter(p: argparse.ArgumentParser) -> None:
     p.add_argument("--copies", type=int, default=16, help="variants of each drawing")
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--layers", type=int, default=8)
+
+
+def _teaching(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--data", metavar="DIR", required=True, help="a folder with personas/")
+    p.add_argument("--out", metavar="DIR", default="fspo-training", help="folder of the run")
+    p.add_argument("--minutes", type=float, default=60.0, help="of learning; judging comes on top")
+    p.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    p.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    p.add_argument("--objective", default="ipo", choices=("ipo", "dpo"))
+    for name, number, text in (("beta", 0.1, "held to where it started"), ("rate", 2e-4, "of Adam"),
+                               ("shots", 4, "pairs before the question"), ("batch", 4, "lessons a "
+                               "step"), ("steps", 100_000, "at most"), ("seed", 0, "of all draws"),
+                               ("lessons", 2000, "drawn from all there are"),
+                               ("rows", 4, "judged of a person held out")):  # fmt: skip
+        p.add_argument(f"--{name}", type=type(number), default=number, help=text)
 
 
 def _population(p: argparse.ArgumentParser) -> None:
@@ -259,6 +286,12 @@ def read(given: argparse.Namespace, env: Mapping[str, str]) -> Options:
         raise Wrong(f"port {values['port']} cannot be; choose one from 1024 to 65535")
     if values.get("theme", "system") not in THEMES:
         raise Wrong(f"theme {values['theme']!r} is not one of {', '.join(THEMES)}")
+    for name, (low, high) in _LIMITS.items():
+        if not low <= values.get(name, low) <= high:
+            flag = name.replace("_", "-")
+            raise Wrong(f"--{flag} is {values[name]:g}; it must lie between {low} and {high}")
+    if values.get("pictures_size", 8) % 8:
+        raise Wrong("--pictures-size must be a multiple of 8")
     if ("tls_keyfile" in values) != ("tls_certfile" in values):
         raise Wrong("--tls-keyfile and --tls-certfile go together; give both")
     values["browser"] = not values.pop("no_browser", False)
@@ -274,9 +307,11 @@ def read(given: argparse.Namespace, env: Mapping[str, str]) -> Options:
 
 _KEYS: dict[str, type] = {
     "listen": str, "port": int, "no_browser": bool, "auth": str, "auth_file": str,
-    "offline": bool, "cpu": bool, "theme": str, "root_path": str, "lm": str,
+    "offline": bool, "cpu": bool, "theme": str, "root_path": str, "lm": str, "pictures": str,
+    "pictures_steps": int, "pictures_guidance": float, "pictures_size": int,
     "models_dir": str, "disable_metadata": bool, "tls_keyfile": str, "tls_certfile": str,
 }  # fmt: skip
+_LIMITS = {"pictures_steps": (1, 200), "pictures_guidance": (0, 30), "pictures_size": (8, 2048)}
 _ALSO = {"listen": "GRADIO_SERVER_NAME", "port": "GRADIO_SERVER_PORT"}
 
 
@@ -326,6 +361,11 @@ def _as(kind: type, value: object, where: str) -> Any:
         if not text.isdecimal():
             raise Wrong(f"{where} is {text!r}; it must be a number")
         return int(text)
+    if kind is float:
+        try:
+            return float(text)
+        except ValueError:
+            raise Wrong(f"{where} is {text!r}; it must be a number") from None
     return text
 
 

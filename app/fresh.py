@@ -31,6 +31,8 @@ SHARE, FROM, PAIRS = 6, 6, 2
 QUIET, LATER = 3.0, 30.0
 # Mean difference of two drawings, of 255, under which there is nothing to choose between.
 APART = 6.0
+# Seconds a picture may take to be drawn ahead.
+QUICK = 5.0
 # Runnable work a core, over which the machine is busy.
 CROWDED = 1.5
 
@@ -71,7 +73,7 @@ class Fresh:
         return True if told is None else bool(told["on"])
 
     def about(self, user: int) -> dict[str, Any]:
-        return {"on": self.on(user), "ships": drawing.ready(), "share": f"1 in {SHARE}"}
+        return {"on": self.on(user), "ships": drawing.ready(self.studio), "share": f"1 in {SHARE}"}
 
     def switch(self, user: int, on: bool) -> dict[str, Any]:
         self.studio.notes.add(user, None, SETTING, {"on": on})
@@ -106,7 +108,7 @@ class Fresh:
 
     def _step(self, user: int, profile: int) -> None:
         """Draw when there is something to draw for and nothing better to do; else look later."""
-        if not drawing.ready() or len(self._pairs[profile]) >= PAIRS or not self.on(user):
+        if not self.quick() or len(self._pairs[profile]) >= PAIRS or not self.on(user):
             return
         mind = self.studio.minds.seat(profile, "picture").mind
         if mind.answers < FROM:
@@ -115,6 +117,13 @@ class Fresh:
         done = not self.busy() and self.draw(user, profile)
         if not done and self._stirred == stirred:
             self.ahead.do(profile, lambda: self._step(user, profile), LATER)
+
+    def quick(self) -> bool:
+        """Whether to draw ahead: another model than ours must have shown that it is quick here."""
+        maker = self.studio.maker
+        if not drawing.ready(self.studio) or maker.draws.ships:
+            return drawing.ready(self.studio)
+        return maker.pace is not None and maker.pace <= QUICK
 
     def busy(self) -> bool:
         """A training runs, or the processors have more than enough to do."""
@@ -152,20 +161,17 @@ class Fresh:
 
     def _orders(self, profile: int, belief: Any, rng: np.random.Generator) -> list[dict[str, Any]]:
         """Two rows a pair: what to draw, on which seed, with which lean."""
-        from engine.starter.drawer.data import lesson as words_of
-        from engine.starter.drawer.known import lesson
-
         mean, root = belief.joint(self.studio.shelves.pool("picture").features)
-        spoken, known = words_of()[0], lesson().concepts
+        things = self.studio.maker.draws.things()
         depth = bending.deepest(self.studio, profile)
         made = []
         for _ in range(PAIRS):
-            thing = spoken[known[rng.integers(len(known))]][0]
+            thing = things[rng.integers(len(things))]
             seed = int(rng.integers(2**31))
             for side in range(2):
                 scores = mean + root @ rng.standard_normal(root.shape[1]).astype(np.float32)
                 # What is tuned knows one taste only: there the noise has to differ.
-                noise = seed if depth == "steered" else seed ^ side
+                noise = seed ^ side if depth == "tuned" else seed
                 made.append({"thing": thing, "seed": noise, "depth": depth,
                              "lean": bending.lean(self.studio, scores)})  # fmt: skip
         return made
@@ -173,13 +179,12 @@ class Fresh:
     def _pictures(self, profile: int, orders: list[dict[str, Any]], wanted: Any) -> Any:
         """The pixels of every order, or None when it was called off."""
         from app.create import taste_of
-        from engine.starter.drawer.conditions import WHITE, Told
 
         studio = self.studio
         backbone = drawing.model(studio)
         scene = bending.Scene(studio, backbone, taste_of(studio, profile, "picture"),
                               (1.0,) * len(orders), [o["lean"] for o in orders])  # fmt: skip
-        told = [Told(o["thing"], {}, WHITE) for o in orders]
+        told = [studio.maker.draws.told(o["thing"]) for o in orders]
         asked = Draw("", len(orders), cancelled=wanted)
         found: dict[int, NDArray[np.uint8]] = {}
         with bending.bent(scene, told, orders[0]["depth"]) as rows:
@@ -215,6 +220,6 @@ def apart(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
 def _told(order: dict[str, Any]) -> dict[str, Any]:
     """How it was drawn, for whoever wants to draw it again; what is tuned does not lean."""
     told = {"prompt": order["thing"], "seed": order["seed"], "depth": order["depth"]}
-    if order["depth"] == "tuned":
+    if order["depth"] != "steered":
         return told
     return {**told, "styles": dict(order["lean"].styles), "facts": dict(order["lean"].facts)}

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from app.blind import Blind
 from app.carrying import Carrying
-from app.keeping_pictures import ALIKE, PictureOrders
 from app.keeping_pictures import PRESETS as PICTURE_PRESETS
+from app.keeping_pictures import PictureOrders
 from app.warm import begun, startable
 from app.warm import files as start_files
 from app.wire import Bad, Missing
@@ -75,7 +75,7 @@ class Keeping:
         if not short and not (own if medium == "text" else examples):
             why = f"None of your answers prefers one {ONE[medium]} to another yet."
         if medium == "picture" and not self.pictures.ready():
-            why = "No picture model ships with this copy."
+            why = self.pictures.draws.why_not
         return {
             "medium": medium,
             "ready": not why,
@@ -96,8 +96,11 @@ class Keeping:
             return [self._card(name, examples) for name in PRESETS]
         if not self.pictures.ready():
             return []
-        pace = self.studio.maker.part("speed", speed)
-        return self.pictures.cards(Room.now(self.studio.store.folder), pace)
+        from engine.device import choose
+
+        maker, device = self.studio.maker, choose(self.studio.maker.cpu)
+        pace = maker.part(f"speed {device.name}", lambda: speed(device))
+        return self.pictures.cards(Room.now(self.studio.store.folder, device), pace)
 
     def _material(self, profile: int, medium: "Kind") -> tuple[list[Any], int]:
         if medium == "text":
@@ -131,7 +134,9 @@ class Keeping:
         """Settings of engine.training from a card and what the person changed."""
         from engine.training import Settings
 
-        cards, alike = (PRESETS, {}) if medium == "text" else (PICTURE_PRESETS, ALIKE)
+        cards, alike = (
+            (PRESETS, {}) if medium == "text" else (PICTURE_PRESETS, self.pictures.alike())
+        )
         if preset not in cards:
             raise Bad(f"there is no card {preset!r}; choose {', '.join(cards)}")
         given = dict(given or {})

@@ -1,13 +1,11 @@
 """Keep for pictures: what there is to learn from, what it costs, and the order of its job.
 
-The model is the one that ships. Its job gets all it needs as files: pairs, the pictures by content
-hash and the belief that will judge its samples.
+The model is the one that draws (picture_models.py). Its job gets all it needs as files: pairs, the
+pictures by content hash and the belief that will judge its samples.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +24,15 @@ PRESETS: dict[str, dict[str, Any]] = {
     "best": {"label": "Best", "steps": 320, "check_every": 40},
 }
 ALIKE: dict[str, Any] = {"objective": "diffusion_dpo", "batch": 4, "micro": 4, "rate": 2e-3}
+# A large model of somebody else's: one pair at a time, and the usual rate of a LoRA.
+OTHERS: dict[str, Any] = {**ALIKE, "batch": 2, "micro": 1, "rate": 1e-4}
 # What simulated people gained in bench tuned; only "quick" was measured.
 GAIN = {
     "quick": "Two simulated people liked it more than plain in 76 of 100.",
     "good": "Gain not measured yet.",
     "best": "Gain not measured yet.",
 }
+UNKNOWN = "Gain not measured with this model."
 # Pairs at most; a third of them the person's own, the rest what the belief adds to those.
 PAIRS, BELIEF_PAIRS = 96, 3
 TRIED = ("a cat", "a dog", "a frog", "an octopus", "a mushroom", "an apple", "a strawberry",
@@ -45,27 +46,31 @@ class PictureOrders:
         self.studio = studio
         self.left_out: frozenset[str] = frozenset()
 
-    def model(self) -> Path:
-        """The folder of the picture model."""
-        from engine.starter.drawer.known import MODEL
+    @property
+    def draws(self) -> Any:
+        return self.studio.maker.draws
 
-        return MODEL
+    def model(self) -> Path:
+        """The folder or file of the picture model."""
+        return Path(self.draws.place())
 
     def ready(self) -> bool:
-        from engine.starter.drawer.known import ships
+        return not self.draws.why_not
 
-        return ships(self.model())
+    def alike(self) -> dict[str, Any]:
+        """Settings that all cards share."""
+        return ALIKE if self.draws.ships else OTHERS
 
     def identity(self) -> str:
         """What an adapter of this model names as its base, without loading the model."""
-        file = self.model() / "transformer" / "diffusion_pytorch_model.safetensors"
-        return _identity(file, file.stat().st_mtime_ns)
+        return str(self.draws.identity())
 
     def base(self) -> dict[str, str]:
-        index = json.loads((self.model() / "model_index.json").read_text())
-        return {"name": "", "upstream": "penchant-starter-pictures", "licence": "",
-                "architecture": str(index["transformer"][1]),
-                "note": "the small picture model that ships with Penchant"}  # fmt: skip
+        return dict(self.draws.base())
+
+    def tried(self) -> list[str]:
+        """Things that are drawn at each look at the run; few where a picture is dear."""
+        return list(TRIED if self.draws.ships else TRIED[:3])
 
     # what there is to learn from
 
@@ -106,7 +111,7 @@ class PictureOrders:
         if candidate.prompt in self.left_out:
             return False
         made = candidate.attributes.get("made") == "generated"
-        return made or candidate.prompt in _taught(self.model())
+        return made or bool(self.draws.knows(candidate.prompt))
 
     # the order
 
@@ -117,10 +122,13 @@ class PictureOrders:
     def _card(self, name: str, room: Any, speed: float) -> dict[str, Any]:
         from engine.estimate import PictureShape, picture_cost
 
-        plan = PRESETS[name]
-        steps = (plan["steps"], ALIKE["batch"], plan["steps"] // plan["check_every"])
-        found = picture_cost(PictureShape.of(self.model()), steps, speed, room)
-        return {"name": name, "label": plan["label"], "gain": GAIN[name], "fits": found.fits,
+        plan, alike = PRESETS[name], self.alike()
+        steps = (plan["steps"], alike["batch"], alike["micro"],
+                 plan["steps"] // plan["check_every"])  # fmt: skip
+        shape = PictureShape.of(self.model(), self.draws.size)
+        found = picture_cost(shape, steps, speed, room)
+        gain = GAIN[name] if self.draws.ships else UNKNOWN
+        return {"name": name, "label": plan["label"], "gain": gain, "fits": found.fits,
                 "minutes": round(found.minutes, 1), "why": found.why,
                 "memory_gb": round(found.memory / 1e9, 1)}  # fmt: skip
 
@@ -130,13 +138,19 @@ class PictureOrders:
 
         captions = OBJECTIVES[settings.objective].load().captions
         examples = self.examples(profile, captions, settings.seed)
+        if not self.draws.ships:
+            # Two copies of a large model need not fit; it is loaded again when somebody draws.
+            self.studio.maker.drop_drawer()
         return self.request(settings), self.files(profile, examples)
 
     def request(self, settings: Any) -> dict[str, Any]:
         cache, name = self.studio.store.folder / "cache", self.identity()
         return {
             "model": str(self.model().resolve()), "cpu": self.studio.maker.cpu,
-            "settings": asdict(settings), "prompts": list(TRIED), "base": self.base(),
+            "title": self.draws.title, "size": self.draws.size,
+            "draw": {} if self.draws.ships else dict(zip(("steps", "guidance"), self.draws.how(),
+                                                         strict=True)),
+            "settings": asdict(settings), "prompts": self.tried(), "base": self.base(),
             "cache": str(cache / "reference" / f"{name}.bin"),
             "latents": str(cache / "latents" / name), "slot": str(self.studio.maker.lock_file),
             "judge": {"method": METHOD, "space": SPACE["picture"], "encoder": ENCODER["picture"]},
@@ -167,19 +181,3 @@ class PictureOrders:
                 for i in c.question.items}  # fmt: skip
         every = (self.studio.shelves.candidate(i) for i in ids)
         return {c.hash: c for c in every if c.hash in wanted}
-
-
-@lru_cache(maxsize=4)
-def _taught(model: Path) -> frozenset[str]:
-    from engine.starter.drawer.known import lesson
-
-    return frozenset(lesson(model).concepts)
-
-
-@lru_cache(maxsize=4)
-def _identity(file: Path, _changed: int) -> str:
-    from safetensors.torch import load_file
-
-    from engine.loading import digest
-
-    return f"starter-pictures-{digest(load_file(file))}"

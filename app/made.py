@@ -92,7 +92,8 @@ class Made:
         try:
             wish = drawing.Wish(taste, 1.0, depth)
             for sample in drawing.strip(studio, request, wish, wanted["index"]):
-                yield self._line(request, wanted["index"], sample)
+                if sample.pixels is not None:
+                    yield self._line(request, wanted["index"], sample)
         except (Unavailable, MemoryError) as missing:
             yield {"type": "error", "error": str(missing)}
             return
@@ -100,8 +101,6 @@ class Made:
             yield {"type": "done"}
 
     def _no_strip(self, prompt: str, answers: int) -> str:
-        if not drawing.ready():
-            return "no picture model ships with this copy"
         if not answers:
             return "There is no taste to turn up yet: three picks change that."
         return drawing.unknown(self.studio, prompt)
@@ -110,7 +109,9 @@ class Made:
         strength = drawing.STRIP[sample.index]
         told = None
         if sample.done and self.studio.metadata:
-            told = drawing.settings(request, strength, "personal", request.n + index)
+            told = drawing.settings(
+                self.studio.maker.draws, request, strength, "personal", request.n + index
+            )
         line = {"type": "sample" if sample.done else "look", "index": sample.index,
                 "strength": strength, "image": drawing.as_url(sample.pixels, told)}  # fmt: skip
         if sample.score is not None:

@@ -94,22 +94,27 @@ def _mount(app: FastAPI, options: Any) -> None:
     log.info("page ready after %.1f s", time.monotonic() - started)
 
 
-def make(options: Any) -> tuple[Gate, Studio]:
-    """Everything from the flags: the Studio, the accounts and the guarded application."""
+def make(options: Any, draws: Any = None) -> tuple[Gate, Studio]:
+    """Everything from the flags: the Studio, the accounts and the guarded application. `draws`:
+    the picture model, where it was settled already.
+    """
+    from app.picture_models import chosen
+
     studio = Studio.open(
         Path(options.data_dir), models=Path(options.models_dir), lm=options.lm, cpu=options.cpu
     )
     studio.metadata = not options.disable_metadata
+    studio.maker.draws = draws or chosen(options)
     accounts = Accounts(studio.store, options.auth)
     beyond = options.host not in ("127.0.0.1", "localhost", "::1")
     return Gate(build(studio, accounts, options), accounts, beyond), studio
 
 
-def serve(options: Any) -> None:
+def serve(options: Any, draws: Any = None) -> None:
     """Run until interrupted."""
     import uvicorn
 
-    gate, _ = make(options)
+    gate, _ = make(options, draws)
     if options.browser:
         from app.cli import address
 

@@ -14,14 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from app.picture_models import Starter
 from engine.data import Array, Features, Kind, Request, Sample
+from engine.pipelines import BadModel
 
 DRAFTS = 8
 # The largest strength of bench steer; its figures for sense and for change are taken there.
 SAFE = 2.0
 SEEDS, FAR = 7919, 104_729
 MODEL, SPACE_OF_MODEL = "SmolLM2-135M-Instruct", "smollm2-135m"
-CAPTIONS, DRAWER = "minilm-l6", "starter pictures"
+CAPTIONS, DRAWER = "minilm-l6", "picture model"
 log = logging.getLogger("penchant")
 
 
@@ -48,6 +50,9 @@ class Maker:
 
     def __init__(self, models: Path, lm: str | None = None, cpu: bool = False) -> None:
         self.models, self.lm, self.cpu = models, lm, cpu
+        # What draws (app/picture_models.py), and seconds a picture once some were drawn.
+        self.draws: Any = Starter()
+        self.pace: float | None = None
         self.lock_file: Path | None = None
         self._loading = threading.RLock()
         self._slot = threading.Lock()
@@ -130,10 +135,25 @@ class Maker:
         thread.start()
 
     def drawer(self) -> Any:
-        """The picture model that ships; None when this copy has none."""
-        from engine.starter.drawer.known import ships, starter
+        """The picture model; Unavailable says why there is none."""
+        if self.draws.why_not:
+            raise Unavailable(self.draws.why_not)
+        return self.part(DRAWER, self._load_drawer)
 
-        return self.part(DRAWER, starter) if ships() else None
+    def _load_drawer(self) -> Any:
+        try:
+            return self.draws.load(self.cpu)
+        except (BadModel, MemoryError) as wrong:
+            raise Unavailable(str(wrong)) from wrong
+
+    def drop_drawer(self) -> None:
+        """Free the memory of the picture model, once nobody draws with it."""
+        with self.slot():
+            self.drop(DRAWER)
+
+    def said(self) -> str:
+        """What a person is told of the memory of the picture model; mostly nothing."""
+        return str(self._parts[DRAWER].said()) if DRAWER in self._parts else ""
 
     def _quietly(self, loads: Sequence[Callable[[], Any]]) -> None:
         try:
@@ -193,7 +213,18 @@ class Maker:
             "device": device.name,
             "reason": device.reason,
             "models": [
-                {"name": self.lm_name(), "ready": place.exists(), "loaded": "lm" in self._parts}
+                {
+                    "name": self.lm_name(),
+                    "what": "writes",
+                    "ready": place.exists(),
+                    "loaded": "lm" in self._parts,
+                },
+                {
+                    "name": self.draws.title or "no picture model",
+                    "what": "draws",
+                    "ready": not self.draws.why_not,
+                    "loaded": DRAWER in self._parts,
+                },
             ],
         }
 

@@ -24,8 +24,6 @@ def rows_drawn(studio: "Studio", prompt: str, rows: Sequence[tuple[Any, int]]) -
     from engine.data import Draw
     from engine.steering.lora import lora
 
-    if not drawing.ready():
-        raise Bad("no picture model ships with this copy")
     if unknown := drawing.unknown(studio, prompt):
         raise Bad(unknown)
     backbone = drawing.model(studio)

@@ -22,6 +22,8 @@ ROOM = 200e6
 # Pictures: tokens of a prompt, passes of a check for its figures and for its samples, the share of
 # a plain product's speed, and the seconds until the first step; all measured on two cores.
 WORDS, WATCHED, SAMPLED, DRAWN, LOADED = 12, 576, 384, 0.9, 15
+# Bytes that the samples of a check and their judge take.
+JUDGED = 0.58e9
 
 
 @dataclass(frozen=True)
@@ -97,48 +99,60 @@ def cost(
 
 @dataclass(frozen=True)
 class PictureShape:
-    """What of a transformer that draws costs anything: `tokens` of one picture and its words."""
+    """What a model that draws costs: `forward` multiply-adds of one picture through what is bent,
+    `row` bytes of activations that one picture in training keeps, `numbers` of all its weights.
+    """
 
-    layers: int
-    width: int
-    tokens: int
-    weights: float
+    forward: float
+    row: float
+    numbers: float
 
     @classmethod
-    def of(cls, model: Path) -> "PictureShape":
-        """ValueError when the folder is no picture model we can count."""
+    def of(cls, model: Path, side: int | None = None) -> "PictureShape":
+        """`side`: pixels of a picture; else what the model draws. ValueError when the folder is no
+        picture model we can count. UNets are guessed from their size, within a factor of two for
+        SD 1.5 and SDXL.
+        """
+        from engine.pipelines import look
+
         try:
-            folder = model / "transformer"
-            found = json.loads((folder / "config.json").read_text())
-            width = int(found["num_attention_heads"]) * int(found["attention_head_dim"])
-            side = int(found["sample_size"]) // int(found["patch_size"])
-            size = sum(f.stat().st_size for f in folder.glob("*.safetensors"))
-            return cls(int(found["num_layers"]), width, side * side + WORDS, 2.0 * size)
+            found = look(model)
+            told = found.settings()
+            latent = side // scale(found.config) if side else int(told.get("sample_size") or 128)
+            all_of_it, bent = (float(n) for n in found.numbers)
+            if found.part == "unet":
+                area = float(latent * latent)
+                return cls(bent * area / 12, 4e-4 * bent * area, all_of_it)
+            width = int(told["num_attention_heads"]) * int(told["attention_head_dim"])
+            # Flux has its patches of two packed before the transformer sees them.
+            patch = 2 if int(told["patch_size"]) == 1 else int(told["patch_size"])
+            layers = int(told["num_layers"]) + int(told.get("num_single_layers") or 0)
+            tokens = (latent // patch) ** 2 + WORDS
         except (OSError, KeyError, ValueError) as wrong:
             raise ValueError(f"{model} has no picture model that can be counted: {wrong}") from None
+        forward = layers * (12.0 * width * width * (tokens + 1) + 2.0 * tokens * tokens * width)
+        return cls(forward, layers * tokens * 24 * width * 4.0, all_of_it)
 
-    @property
-    def forward(self) -> float:
-        """Multiply-adds of one picture through the transformer."""
-        w, t = self.width, self.tokens
-        return self.layers * (12 * w * w * (t + 1) + 2 * t * t * w)
+
+def scale(config: Path) -> int:
+    """Pixels a side of one latent, by the stages of the autoencoder."""
+    told = json.loads((config / "vae" / "config.json").read_text())
+    stages = told.get("block_out_channels") or told.get("encoder_block_out_channels") or [0] * 4
+    return int(2 ** (len(stages) - 1))
 
 
 def picture_cost(
-    shape: PictureShape, plan: tuple[int, int, int], speed: float, room: "Room"
+    shape: PictureShape, plan: tuple[int, int, int, int], speed: float, room: "Room"
 ) -> Cost:
-    """plan: (steps, pairs a step, checks). A step sees two pictures of a pair at two draws each,
-    forward and backward, and the reference once; a check measures and draws what it shows.
+    """plan: (steps, pairs a step, pairs at once, checks). A step sees two pictures of a pair at two
+    draws each, forward and backward, and the reference once; a check measures and draws what it
+    shows.
     """
-    steps, batch, checks = plan
+    steps, batch, micro, checks = plan
     seen = steps * batch * 4
     rows = seen * 3.3 + WATCHED + checks * (WATCHED + SAMPLED) + SAMPLED
     minutes = rows * shape.forward / (speed * DRAWN) / 60 + LOADED / 60
-    memory = (
-        LIBRARIES
-        + shape.weights * 2
-        + 16 * batch * shape.layers * shape.tokens * (24 * shape.width) * 4.0
-    )
+    memory = LIBRARIES + JUDGED + (shape.numbers * 4 + 4 * micro * shape.row) * room.width / 4
     fits = memory + SPARE <= room.memory
     why = f"needs {memory / 1e9:.1f} GB of memory, {room.memory / 1e9:.1f} GB are free"
     return Cost(minutes, memory, ROOM, fits, "" if fits else why)
@@ -146,25 +160,50 @@ def picture_cost(
 
 @dataclass(frozen=True)
 class Room:
-    """Bytes that are free now."""
+    """Bytes that are free now, and how many a number takes there."""
 
     memory: float
     disk: float
+    width: int = 4
 
     @classmethod
-    def now(cls, folder: Path) -> "Room":
+    def now(cls, folder: Path, device: Any = None) -> "Room":
+        """`device` (engine.device): its own memory where that is a GPU's."""
         import psutil
 
-        free = shutil.disk_usage(folder).free
-        return cls(float(psutil.virtual_memory().available), float(free))
+        free = float(shutil.disk_usage(folder).free)
+        if device is not None and device.name == "cuda":
+            import torch
+
+            width = 2 if device.dtype == "bfloat16" else 4
+            return cls(float(torch.cuda.mem_get_info()[0]), free, width)
+        return cls(float(psutil.virtual_memory().available), free)
 
 
-def speed() -> float:
-    """Multiply-adds a second of a plain float32 product on this machine, now."""
+def speed(device: Any = None) -> float:
+    """Multiply-adds a second of a plain product, now: float32 on this machine's processor, or the
+    numbers of a `device` (engine.device) that is a GPU.
+    """
+    if device is not None and device.name == "cuda":
+        return _on_gpu(device.dtype)
     a = np.ones((768, 768), np.float32)
     a @ a
     best = min(_once(a) for _ in range(5))
     return float(a.shape[0] ** 3 / best)
+
+
+def _on_gpu(dtype: str) -> float:
+    import torch
+
+    a = torch.ones(4096, 4096, dtype=getattr(torch, dtype), device="cuda")
+    times = []
+    for _ in range(5):
+        torch.cuda.synchronize()
+        begun = time.perf_counter()
+        a @ a
+        torch.cuda.synchronize()
+        times.append(time.perf_counter() - begun)
+    return float(a.shape[0] ** 3 / min(times))
 
 
 def _once(a: Any) -> float:

@@ -27,12 +27,17 @@ PROBES, PAIRS, HELD = 4, 6, 12
 PLAIN = "plain.npy"
 
 
-def model_of(where: str, cpu: bool) -> Any:
-    """The picture model of a folder: the starter model knows its own words."""
+def model_of(request: dict[str, Any]) -> Any:
+    """The picture model of an order: the starter model knows its own words."""
     from engine.backbones.diffusion import Diffusion
     from engine.starter.drawer.known import ships, starter
 
-    return starter(Path(where)) if ships(Path(where)) else Diffusion.load(where, cpu)
+    where = Path(request["model"])
+    if ships(where):
+        return starter(where)
+    made = Diffusion.load(str(where), request["cpu"], request.get("title", ""))
+    made.size = request.get("size")
+    return made
 
 
 class PictureTuning:
@@ -44,7 +49,7 @@ class PictureTuning:
         self.folder, self.request = folder, request
         self.wait = giving_way(request.get("slot"))
         examples = [read_example(e) for e in json.loads((folder / "examples.json").read_text())[0]]
-        backbone = model_of(request["model"], request["cpu"])
+        backbone = model_of(request)
         self.album = Album(backbone.encode, folder / "pictures", Path(request["latents"]))
         backbone.album = self.album
         self.cache = DiskCache(Path(request["cache"]))

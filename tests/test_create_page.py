@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from app import drawing
+from app.picture_models import Starter
 from engine.data import Request
 from tests.served import served
 
@@ -193,7 +194,9 @@ def test_a_like_is_sent_when_its_run_is_stored_and_given_back_when_it_is_not(
 
 
 def test_a_prompt_may_speak_of_seeds_itself(page: Any) -> None:
-    told = drawing.settings(Request("a cat, Seed: 5, Taste: 3", 4, 9), 0.25, "personal", 5)
+    told = drawing.settings(
+        Starter(), Request("a cat, Seed: 5, Taste: 3", 4, 9), 0.25, "personal", 5
+    )
     body = drawing.from_url(drawing.as_url(np.zeros((8, 8, 3), np.uint8), told))
     page.locator("form.ask input[type=file]").set_input_files(
         {"name": "mine.png", "mimeType": "image/png", "buffer": body}

@@ -13,7 +13,7 @@ import { mediumSwitch } from "./switch.js";
 import { current } from "./tabs.js";
 
 const EXAMPLE = { picture: "a sleepy cat", text: "Invite a friend to dinner on Friday." };
-const DEPTHS = [["", "the deepest that is ready"], ["instant", "instant: choose among what is there"], ["steered", "steered: bend the model"], ["tuned", "tuned: the model that learned from you"]];
+const DEPTHS = [["", "the deepest that is ready"], ["instant", "instant: choose among what is there"], ["guided", "guided: pushed to your taste while it is drawn"], ["steered", "steered: bend the model"], ["tuned", "tuned: the model that learned from you"]];
 
 export class Create {
   constructor() {
@@ -30,6 +30,7 @@ export class Create {
     on("medium", () => this.#medium());
     on("profile", () => this.#empty());
     on("progress", () => this.#hint());
+    on("system", () => this.#depths());
     this.#medium();
   }
 
@@ -52,6 +53,13 @@ export class Create {
         h("label", { for: "depth", text: "Depth" }), this.depth, button("Read a picture made here", () => this.file.click(), { title: "Or drop it on the page: its prompt, seed and strength go into the form." }), this.file)));
     this.prompt.addEventListener("input", () => (this.prompts[state.medium] = this.prompt.value));
     this.#told();
+  }
+
+  // Only what the models here can do: words are not guided, and another picture model knows no steering.
+  #depths() {
+    const here = state.medium === "picture" ? (state.system?.depths ?? []) : ["instant", "steered", "tuned"];
+    for (const option of this.depth.options) option.hidden = option.disabled = Boolean(option.value) && !here.includes(option.value);
+    if (this.depth.selectedOptions[0]?.disabled) this.depth.value = "";
   }
 
   // A picture that was made here, dropped on the form, brings its settings along.
@@ -101,6 +109,7 @@ export class Create {
   }
 
   #medium() {
+    this.#depths();
     this.prompt.value = this.prompts[state.medium];
     this.#empty();
   }
@@ -170,6 +179,7 @@ export class Create {
   #line(line, run) {
     if (line.type === "start") this.#begun(line, run);
     else if (line.type === "note") this.#note(line.text);
+    else if (line.type === "step") this.say(`Drawing: ${line.text}.`);
     else if (line.type === "error") this.say(line.error, true);
     else if (line.type === "done") this.#done(line, run);
     else this.results.take(line);
@@ -178,7 +188,7 @@ export class Create {
   // A model's name means nothing to a newcomer: it is a tooltip, not a headline.
   #begun(line, run) {
     this.notes = [];
-    const where = line.leads ? "Drawn on this machine." : "Chosen from the collection that ships with the studio.";
+    const where = line.leads ? `Drawn on this machine${line.model ? ` by ${line.model}` : ""}.` : "Chosen from the collection that ships with the studio.";
     this.say(run.medium === "picture" ? where : "Written on this machine.");
     this.status.title = line.label ?? "";
     this.results.begin(run, line);

@@ -5,7 +5,6 @@ personal pictures share their noise. Safetensors only, no remote code. When memo
 rung of a short ladder is taken and said. What a family of models needs is in engine/denoising.py.
 """
 
-import json
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -20,25 +19,23 @@ import torch
 from engine.data import Array, Draw, Request, Sample
 from engine.denoising import Conditions, Denoiser, family
 from engine.device import choose
-from engine.loading import LOADING, fingerprint
+from engine.loading import LOADING
 from engine.picturing import PictureReading
+from engine.pipelines import BadModel as BadModel
+from engine.pipelines import Found, identity, look
 from engine.stages import Course, Touch, as_bytes, side_of
 
 ODD = 7919
-TOGETHER, LARGEST = 8, 2048
+# Rows of a batch, pixels a side, and pixels of a batch on a CPU.
+TOGETHER, LARGEST, EASY = 8, 2048, 2 * 512 * 512
 # Timesteps at which two pictures are compared; the ends say little.
 TIMES = (0.2, 0.4, 0.6, 0.8)
-LIBRARIES = ("diffusers", "transformers", None)
 RUNGS = (
     "as it is",
     "fewer pictures at a time",
     "one picture at a time, in slices",
     "one picture at a time, parts of the model waiting outside the GPU",
 )
-
-
-class BadModel(ValueError):
-    """This folder or file cannot be used; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -74,16 +71,15 @@ class Diffusion:
     _lock: Any = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
-    def load(cls, where: str, cpu: bool = False, online: bool = False) -> "Diffusion":
-        """A folder, a single .safetensors file, or an id from the local cache (`online`: hub)."""
-        device = choose(cpu)
+    def load(cls, where: str, cpu: bool = False, title: str = "") -> "Diffusion":
+        """A folder, or a single .safetensors file with its configs beside it; `title` names it."""
+        found, device = look(Path(where)), choose(cpu)
         with LOADING:
-            pipe = _read(where, getattr(torch, device.dtype), online)
-            pipe.to(device.name)
+            pipe = _read(found, getattr(torch, device.dtype))
+            rung = _put(pipe, device.name)
         pipe.set_progress_bar_config(disable=True)
-        face = family(pipe)
-        name = f"{Path(where).stem.lower()}-{fingerprint(face.module)}"
-        return cls(name, face, device.name)
+        name = identity(found, title or found.path.stem)
+        return cls(name, family(pipe), device.name, rung=rung)
 
     def reading(self, objective: Any) -> PictureReading:
         """How the trainer asks this model; `album` must be set first."""
@@ -114,9 +110,9 @@ class Diffusion:
         if not prompts:
             return
         _sane(request)
-        start = 0
+        start, most = 0, self._together(request)
         while start < len(prompts):
-            size = (TOGETHER, max(1, TOGETHER // 4), 1, 1)[self.rung]
+            size = (most, max(1, most // 4), 1, 1)[self.rung]
             part = list(range(start, min(start + size, len(prompts))))
             try:
                 yield from self._batch(prompts, seeds, part, request)
@@ -129,6 +125,15 @@ class Diffusion:
             if request.cancelled():
                 return
             start += len(part)
+
+    def _together(self, request: Request) -> int:
+        """Rows of a batch. A GPU says when it has no more memory; on a CPU the system may end the
+        studio instead, so that large pictures come one by one there.
+        """
+        if self.device != "cpu":
+            return TOGETHER
+        size = getattr(request, "size", None) or (self.side(),) * 2
+        return max(1, min(TOGETHER, EASY // (int(size[0]) * int(size[1]))))
 
     def _batch(
         self, prompts: Sequence[Any], seeds: Sequence[int], part: list[int], request: Request
@@ -196,6 +201,7 @@ class Diffusion:
         guidance = getattr(request, "guidance", None)
         guidance = self.guidance if guidance is None else guidance
         size = getattr(request, "size", None)
+        size = size or (self.size and (self.size, self.size))
         made: dict[str, Any] = {"num_inference_steps": steps, "guidance_scale": guidance}
         if size:
             made |= {"height": size[0], "width": size[1]}
@@ -298,72 +304,31 @@ def _sane(request: Request) -> None:
         raise BadModel(f"{max(request.size)} pixels are too many; ask for at most {LARGEST}")
 
 
-def _read(where: str, dtype: torch.dtype, online: bool) -> Any:
-    from diffusers import DiffusionPipeline
+def _read(found: Found, dtype: torch.dtype) -> Any:
+    import diffusers
 
-    kind: Any = DiffusionPipeline
-    path = Path(where)
-    if path.is_file():
-        return _single(path, dtype, online)
-    absent: dict[str, None] = {}
-    if path.is_dir():
-        absent = _checked(path)
-    elif not online and path.is_absolute():
-        raise BadModel(f"{where} is not there; give a folder of a diffusers pipeline")
+    kind: Any = getattr(diffusers, found.kind)
+    given: dict[str, Any] = {"local_files_only": True, **dict.fromkeys(found.absent)}
     try:
-        return kind.from_pretrained(where, dtype=dtype, use_safetensors=True,
-                                    local_files_only=not online, **absent)  # fmt: skip
-    except (OSError, ValueError, KeyError, RuntimeError) as wrong:
-        raise BadModel(f"{where} could not be loaded: {_first_line(wrong)}") from wrong
+        if found.single:
+            return kind.from_single_file(str(found.path), dtype=dtype, config=str(found.config),
+                                         **given)  # fmt: skip
+        return kind.from_pretrained(str(found.path), dtype=dtype, use_safetensors=True,
+                                    variant=found.variant, **given)  # fmt: skip
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as wrong:
+        raise BadModel(f"{found.path.name} could not be loaded: {_first_line(wrong)}") from wrong
 
 
-def _checked(folder: Path) -> dict[str, None]:
-    """The parts a folder leaves out; BadModel for pickles and code."""
-    index = folder / "model_index.json"
-    if not index.exists():
-        raise BadModel(f"{folder} holds no model_index.json; give a folder of a diffusers pipeline")
+def _put(pipe: Any, device: str) -> int:
+    """On the device, whole or, where it is too large for that, part by part; the rung taken."""
     try:
-        told = json.loads(index.read_text())
-    except ValueError as wrong:
-        raise BadModel(f"{index} cannot be read: {wrong}") from None
-    parts = {k: v for k, v in told.items() if isinstance(v, list)}
-    for name, value in parts.items():
-        if len(value) != 2 or value[0] not in LIBRARIES:
-            raise BadModel(f"{name} of this model brings code of its own, which is never run here")
-    if any(folder.rglob("*.py")):
-        raise BadModel("this model brings code of its own, which is never run here")
-    for name, value in parts.items():
-        old = [p for e in ("bin", "ckpt", "pt", "pkl") for p in (folder / name).glob(f"*.{e}")]
-        if value[0] and old and not list((folder / name).glob("*.safetensors")):
-            raise BadModel(
-                f"{name} comes as {old[0].name}, a file that can run code when it is read; "
-                "get this model as .safetensors"
-            )
-    return {name: None for name, value in parts.items() if value[1] is None}
-
-
-def _single(path: Path, dtype: torch.dtype, online: bool) -> Any:
-    from diffusers import StableDiffusionPipeline
-
-    if path.suffix != ".safetensors":
-        raise BadModel(f"{path.name} is not a .safetensors file; only those are read here")
-    # Its kind is told by the names inside; the shape beside it (a folder of configs) may be local.
-    config = path.with_suffix("")
-    more = {"config": str(config)} if (config / "model_index.json").exists() else {}
-    kind: Any = StableDiffusionPipeline
-    if more:
-        import diffusers
-
-        kind = getattr(
-            diffusers, json.loads((config / "model_index.json").read_text())["_class_name"]
-        )
-    try:
-        return kind.from_single_file(str(path), dtype=dtype, local_files_only=not online, **more)
-    except (OSError, ValueError, KeyError, RuntimeError) as wrong:
-        raise BadModel(
-            f"{path.name} could not be loaded: {_first_line(wrong)}. A single file needs the small "
-            f"config files of its family: put them into {config}, or go online once"
-        ) from wrong
+        pipe.to(device)
+    except torch.OutOfMemoryError:
+        pipe.to("cpu")
+        torch.cuda.empty_cache()
+        pipe.enable_model_cpu_offload()
+        return len(RUNGS) - 1
+    return 0
 
 
 def _first_line(wrong: Exception) -> str:

@@ -35,14 +35,16 @@ class SoftPicture:
         self._known = torch.tensor([s.name not in soft_stats.ABSENT for s in NAMES], device=device)
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """(B, 64) of pictures (B, 3, H, W) in -1..1."""
+        """(B, 64) of pictures (B, 3, H, W) in -1..1, which may lie on another device."""
+        place = pixels.device
+        pixels = pixels.to(self._constants["centre"].device)
         made, stats = self._constants, soft_stats.measure(pixels)
         parts = [_between(x, *k) for x, k in zip(stats.T, self._knots, strict=True)]
         scores = torch.stack(parts, 1)
         scores = scores.where(self._known, made["centre"][: len(NAMES)])
         seen = self._learned.pooled(soft_stats.sized(pixels, LOOK).clamp(-1, 1))
         learned = ((seen - made["mean"]) @ made["project"].T).clamp(-recipe.CLIP, recipe.CLIP)
-        return torch.cat([scores, learned], 1) - made["centre"]
+        return (torch.cat([scores, learned], 1) - made["centre"]).to(place)
 
 
 def _knots(column: Any) -> tuple[Tensor, Tensor]:

@@ -5,12 +5,13 @@ features that gradients pass (engine/encoders/soft_picture.py). x0 moves along t
 by a length that does not depend on the gradient's size, and the latents follow with the share of
 picture they hold. No gradient goes through the denoiser, as in MPGD (He et al. 2023, arXiv
 2311.16424): the cost is one decoder and one encoder pass each way a step. The late steps are left
-alone, so that the model tidies up after each push. The reward is paper 2's explicit one. Features
-that jump do not push, and nothing is learnt.
+alone, so that the model tidies up after each push; of one or two steps nothing is pushed. The
+reward is paper 2's explicit one. Features that jump do not push, and nothing is learnt.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -24,15 +25,18 @@ from engine.stages import Stage, grown
 UNIT = 0.25
 # Share of the steps after which the model is left alone; measured in docs/log.md.
 UNTIL = 0.65
-# Pictures that are decoded with gradients at a time.
-TOGETHER = 4
+# Pictures that are decoded with gradients at a time, and latents a side above which they are made
+# smaller first: a taste is read from small pictures, and gradients of large ones need gigabytes.
+TOGETHER, WIDE = 4, 32
 
 
 @contextmanager
 def reward_gradient(
-    backbone: Any, see: Any, vectors: Sequence[Any], strength: float, space: str = ""
-) -> Iterator[Any]:
-    """`backbone` draws row i of a call towards `vectors[i]` ((d,) arrays, None for nobody).
+    backbone: Any, see: Any, vectors: Sequence[Any], strength: float | Sequence[float],
+    space: str = "",
+) -> Iterator[Any]:  # fmt: skip
+    """`backbone` draws row i of a call towards `vectors[i]` ((d,) arrays, None for nobody), at one
+    strength or at `strength[i]`.
 
     `see` turns pictures (B, 3, H, W) in -1..1 into (B, d) features of `see.space`. At strength 0,
     or for nobody, latents are not touched.
@@ -49,22 +53,29 @@ def reward_gradient(
 
 
 def _pushed(
-    see: Any, vectors: Sequence[Any], strength: float, device: str
+    see: Any, vectors: Sequence[Any], strength: float | Sequence[float], device: str
 ) -> Callable[[Stage], Tensor | None] | None:
-    if not strength or all(v is None for v in vectors):
+    sizes = [strength] * len(vectors) if isinstance(strength, float | int) else list(strength)
+    bent = [v is not None and bool(s) for v, s in zip(vectors, sizes, strict=True)]
+    if not any(bent):
         return None
     width = len(next(v for v in vectors if v is not None))
-    rows = [torch.zeros(width) if v is None else torch.as_tensor(v, dtype=torch.float32)
-            for v in vectors]  # fmt: skip
-    people = torch.stack(rows).to(device)
+    rows = [torch.as_tensor(v, dtype=torch.float32) if b else torch.zeros(width)
+            for v, b in zip(vectors, bent, strict=True)]  # fmt: skip
+    people, length = torch.stack(rows).to(device), torch.tensor(sizes, device=device)
 
     def touch(stage: Stage) -> Tensor | None:
-        mine = people[list(stage.part)] if len(people) > 1 else people.expand(len(stage.part), -1)
-        late = stage.number + 1 > UNTIL * stage.total
-        if stage.leads is None or late or not mine.any():
+        part = list(stage.part) if len(people) > 1 else [0] * len(stage.part)
+        mine = people[part]
+        here = mine.any(1).nonzero().flatten()
+        late = stage.number + 1 > max(2, UNTIL * stage.total)
+        if stage.leads is None or late or not len(here):
             return None
-        pushed = uphill(stage, see, mine) * (strength * UNIT * stage.kept)
-        return torch.where(mine.any(1)[:, None, None, None], stage.latents + pushed, stage.latents)
+        pushed = uphill(replace(stage, leads=stage.leads[here]), see, mine[here])
+        far = UNIT * stage.kept * length[part][here]
+        return stage.latents.index_add(
+            0, here, (far[:, None, None, None] * pushed).to(stage.latents)
+        )
 
     return touch
 
@@ -77,7 +88,8 @@ def uphill(stage: Stage, see: Any, people: Tensor) -> Tensor:
         part = slice(start, start + TOGETHER)
         with torch.inference_mode(False), torch.enable_grad():
             z = grown(stage.leads[part]).requires_grad_()
-            liking = (see(stage.face.pixels(z)) * grown(people[part])).sum()
+            small = F.avg_pool2d(z, k) if (k := -(-max(z.shape[2:]) // WIDE)) > 1 else z
+            liking = (see(stage.face.pixels(small)) * grown(people[part])).sum()
             found.append(torch.autograd.grad(liking, z)[0])
     slope = _evened(torch.cat(found).nan_to_num())
     size = slope.square().mean((1, 2, 3), keepdim=True).sqrt()

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from app import bending, drawing
+from app.picture_models import Starter
 from engine.starter.drawer.known import GATE, lesson, starter
 from tests.app.people import inky
 
@@ -53,7 +54,7 @@ def test_drawings_lead_where_their_measured_share_passes_the_gate() -> None:
         told.named is not None
         and f"{told.named:.3f}".lstrip("0") in (ROOT / "docs" / "starter-model.md").read_text()
     )
-    assert told.leads and drawing.leads()
+    assert told.leads and Starter().leads()
     assert not replace(told, named=None).leads
     assert not replace(told, named=GATE - 0.01).leads and replace(told, named=GATE).leads
 

@@ -139,10 +139,10 @@ def test_a_step_waits_for_answers_a_setting_and_a_quiet_machine(
     studio.fresh._step(user, profile)
     assert drew == []
     studio.fresh.switch(user, True)
-    monkeypatch.setattr(drawing, "ready", lambda: False)
+    monkeypatch.setattr(drawing, "ready", lambda _studio: False)
     studio.fresh._step(user, profile)
     assert drew == []
-    monkeypatch.setattr(drawing, "ready", lambda: True)
+    monkeypatch.setattr(drawing, "ready", lambda _studio: True)
     studio.fresh._step(user, profile)
     assert drew == [profile]
 

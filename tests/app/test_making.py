@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.making import Maker
+from app.making import DRAWER, Maker
 from app.studio import Studio
 
 # The fixture of all tests puts a stub in its place.
@@ -77,7 +77,7 @@ def test_the_first_answer_about_pictures_brings_what_draws(
     monkeypatch.setattr("engine.starter.drawer.known.starter", lambda: "the model")
     maker = Maker(tmp_path)
     WARM(maker, "picture")
-    maker._warming["starter pictures"].join(30)
+    maker._warming[DRAWER].join(30)
     assert maker.drawer() == "the model" and judged == ["minilm-l6"]
 
 

@@ -25,6 +25,14 @@ def save_tiny(folder: Path, kind: str = "sd3") -> Path:
     made = tiny_pictures(kind)
     if kind == "sd15":
         made.register_modules(unet=tiny_unet(layers_per_block=2))
+    if kind == "sdxl":
+        made.register_modules(unet=tiny_unet(
+            layers_per_block=2, cross_attention_dim=64, attention_head_dim=(2, 4),
+            transformer_layers_per_block=(1, 2), use_linear_projection=True,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), addition_embed_type="text_time",
+            addition_time_embed_dim=8, projection_class_embeddings_input_dim=80,
+        ))  # fmt: skip
     made.save_pretrained(folder)
     return folder
 
