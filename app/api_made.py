@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
 from pydantic import Field
 
+from app.different import different
 from app.doors import Id, Medium, Strict, User, room, streamed
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ class StripIn(Strict):
 class CaptionIn(Strict):
     item: Id
     words: str = Field("", max_length=200)
+
+
+class DifferentIn(Strict):
+    medium: Medium
 
 
 class SwitchIn(Strict):
@@ -75,6 +80,10 @@ def made_routes(router: APIRouter, studio: "Studio") -> None:
 
 
 def _choosing(router: APIRouter, studio: "Studio") -> None:
+    @router.post("/profiles/{profile}/different")
+    def something_different(profile: Id, given: DifferentIn, user: User) -> dict[str, Any]:
+        return different(studio, user, profile, given.medium)
+
     @router.post("/profiles/{profile}/captions")
     def caption(profile: Id, given: CaptionIn, user: User) -> dict[str, Any]:
         return studio.captions.put(user, profile, given.item, given.words)

@@ -209,6 +209,19 @@ export class Card {
     this.#lock(false);
   }
 
+  /** A grid unlike what was shown lately, in place of this question, which comes again. */
+  async different() {
+    if (this.busy || !this.question) return;
+    this.#lock(true);
+    try {
+      await this.show(await post(`profiles/${state.profile.id}/different`, { medium: state.medium }));
+      this.say("Something different, still near your taste.");
+    } catch (wrong) {
+      toast(wrong.message, null, { bad: true });
+    }
+    this.#lock(false);
+  }
+
   /** Results in this taste; picks that were not sent yet go first. */
   async showMe() {
     if (!this.enough || this.busy) return;
