@@ -7,6 +7,7 @@ pairs drawn once, then the mean over people with its standard error.
 """
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import erfc, sqrt
@@ -41,7 +42,7 @@ SETS: dict[str, tuple[Callable[..., list[Group]], Callable[..., Any]]] = {
 AGREED = ("convarg", "aigen_images", "pandalm")
 AT = KS[-1]
 MORE = (32,)
-HARM = -0.005
+HARM, OWN = -0.005, 0.03
 OTHERS = 8
 Told = dict[tuple[str, int], Float]
 Notes = dict[tuple[str, int], dict[str, Any]]
@@ -72,8 +73,9 @@ def run(quick: bool, seed: int, people: Any, data: Path | None = None) -> dict[s
             continue
         groups = load(place, seed, 100 if quick else 10**6)
         groups = [people_data.rehearsal(g) for g in groups] if quick else groups
+        begun = time.process_time()
         made = _set(name, groups, prepare(groups))
-        figures |= made[0]
+        figures |= made[0] | {f"{name}_cpu_s": time.process_time() - begun}
         rows += made[1]
     if "color_sets_auto_16" in figures:
         rows.append(_row("color_sets", "test-retest", 0, people_pairs.agreement(place), None))
@@ -191,6 +193,9 @@ def _figures(name: str, told: Told) -> dict[str, float]:
         f"{name}_auto_gain": gain[0], f"{name}_auto_gain_low": gain[1],
         f"{name}_auto_gain_high": gain[2],
         f"{name}_auto_over_swapped": over[0], f"{name}_auto_over_swapped_low": over[1],
+        # Who claims a gain must lose it with somebody else's answers.
+        f"{name}_claims": float(gain[1] > 0),
+        f"{name}_claim_holds": float(gain[1] <= 0 or over[0] >= OWN),
     }  # fmt: skip
     if name in AGREED:
         figures |= _harm(name, told)

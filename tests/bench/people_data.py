@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 Float = NDArray[np.float64]
 KS = (0, 2, 4, 8, 16)
 MOST = 16
+MODEL = Path(__file__).resolve().parents[2] / ".models" / "SmolLM2-135M-Instruct"
 
 
 @dataclass(frozen=True)
@@ -248,6 +249,23 @@ def embedded(texts: list[str]) -> Float:
         return ENCODERS["minilm-l6"].load()().encode(texts)
 
     return kept("minilm", "\0".join(texts), make)
+
+
+def states(texts: list[str], block: int = 4) -> Float:
+    """(n, 576) what the small language model holds of a text after one of its first blocks."""
+
+    def make() -> Any:
+        from engine.backbones.causal_lm import CausalLM
+        from engine.starter.convert_lm import convert
+
+        if not (MODEL / "manifest.json").exists():
+            convert(MODEL)
+        lm = CausalLM.load(str(MODEL), cpu=True)
+        # What comes behind is not needed; one more, because the last one's output is normalised.
+        lm.model.model.layers = lm.model.model.layers[: block + 2]
+        return lm.hidden(texts, [block])[:, 0]
+
+    return kept(f"smollm2-{block}", "\0".join(texts), make)
 
 
 def kept(name: str, source: str, make: Callable[[], Any]) -> Float:

@@ -79,6 +79,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setattr(people_methods, "embedded", vectors)
     monkeypatch.setattr(people_content, "embedded", vectors)
+    monkeypatch.setattr(people_content, "states", vectors)
     return tmp_path
 
 
