@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor
 
 from engine.objectives.base import Batch, Example, Objective, knob
-
-TASK = "# Task\nAnswer the question in the way this person prefers.\n## Question\n"
+from engine.shots import TASK, Shot, one
 
 
 @dataclass(frozen=True)
@@ -47,10 +46,7 @@ def _question(e: Example) -> str:
 
 
 def _shot(number: int, e: Example) -> str:
-    return (
-        f"# Example {number}\n## Question\n{_question(e)}\n"
-        f"## Preferred Response\n{e.texts[0]}\n## Dispreferred Response\n{e.texts[1]}\n\n"
-    )
+    return one(number, Shot(_question(e), e.texts[0], e.texts[1]))
 
 
 def with_shots(examples: Sequence[Example], settings: Settings) -> list[Example]:
