@@ -3,11 +3,15 @@
 Of the people learnt from, those of two folds (of five) are the ones the reader is taught on: some
 of their answers are shots, others are foretold, drawn anew at every step. The population's score
 and the directions of the space, known globally, come from the people of the other folds. Nobody who
-is judged or checked is among either.
+is judged or checked is among either. `python -m tests.bench.people_fspo [DIR]` prints this method
+alone on the people judged (of which bench people chooses nothing), both objectives side by side.
 """
 
+import json
+import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +19,8 @@ from numpy.typing import NDArray
 from engine import fewshot
 from engine.preference import population
 from engine.preference.fspo import Learning, Meta, Shared, shipped
-from tests.bench.people_beliefs import LEVEL
+from tests.bench import people_data
+from tests.bench.people_beliefs import LEVEL, chance, fewer, hits
 from tests.bench.people_data import Asked, Float, Group
 
 RANK, TEACH, PAIRS, SIZE = 8, (2, 3), 16, 1024
@@ -152,3 +157,32 @@ def _ratings(row: Float, seen: Rows, count: int, rng: np.random.Generator) -> Ro
     # Somebody who finds all of them the same says nothing: a pair of a thing with itself.
     drawn = drawn if len(drawn) else np.zeros((1, 2), np.int64)
     return np.asarray(drawn[np.arange(count) % len(drawn)])
+
+
+def alone(data: Path | None) -> dict[str, dict[str, list[float]]]:
+    """Accuracy and its standard error over people judged, by set, variant and k."""
+    told: dict[str, dict[str, list[float]]] = {}
+    for name in ("polis", "jester"):
+        groups = getattr(people_data, name)(people_data.folder(data), 0, 10**6)
+        readers, found = Readers(groups), dict[str, list[Float]]()
+        for group in groups:
+            asked = fewer(group.judged)
+            turned = replace(asked, left=np.roll(asked.left, 1, 0),
+                             right=np.roll(asked.right, 1, 0),
+                             label=np.roll(asked.label, 1, 0))  # fmt: skip
+            for variant, belief in readers.beliefs(group).items() if len(asked) > 1 else ():
+                for k in (0, 4, 8, 16):
+                    found.setdefault(f"{variant} {k}", []).append(_right(belief, asked, k))
+                found.setdefault(f"{variant} swapped", []).append(_right(belief, turned, 16))
+        every = {v: np.concatenate(a) for v, a in found.items()}
+        told[name] = {v: [round(float(a.mean()), 4), round(float(a.std() / np.sqrt(len(a))), 4)]
+                      for v, a in every.items()}  # fmt: skip
+    return told
+
+
+def _right(belief: OfReader, asked: Asked, k: int) -> Float:
+    return asked.mean(hits(np.round(chance(belief.margins(asked, k)) - 0.5, 9)))
+
+
+if __name__ == "__main__":
+    print(json.dumps(alone(Path(sys.argv[1]) if len(sys.argv) > 1 else None), indent=1))  # noqa: T201
