@@ -182,6 +182,7 @@ def _teaching(p: argparse.ArgumentParser) -> None:
                                ("shots", 4, "pairs before the question"), ("batch", 4, "lessons a "
                                "step"), ("steps", 100_000, "at most"), ("seed", 0, "of all draws"),
                                ("lessons", 2000, "drawn from all there are"),
+                               ("voices", 48, "simulated people who like voices of the passages"),
                                ("rows", 4, "judged of a person held out")):  # fmt: skip
         p.add_argument(f"--{name}", type=type(number), default=number, help=text)
 

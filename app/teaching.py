@@ -11,7 +11,7 @@ def train(given: Any, models: Path, lm: str | None, say: Callable[[str], None]) 
     from app.making import MODEL
     from engine.fspo_people import personas, voices
 
-    people = [*personas(Path(given.data)), *voices(_passages())]
+    people = [*personas(Path(given.data)), *voices(_passages(), given.voices)]
     place = Path(lm) if lm else models / MODEL
     if not (place / "config.json").exists():
         raise ValueError(
