@@ -27,7 +27,8 @@ from engine.pipelines import BadModel, look
 from profiles.store import Store
 from tests.app.people import inky
 from tests.engine.picture_job import save_tiny
-from tests.tiny_pictures import KINDS
+from tests.single_file import same, single_file
+from tests.tiny_pictures import KINDS, tiny_pictures, tiny_unet
 
 ROOT = Path(__file__).resolve().parents[2]
 WANTED = {"medium": "picture", "prompt": "a castle", "n": 2, "strength": 1.0, "seed": 3,
@@ -160,6 +161,37 @@ def test_it_is_drawn_ahead_only_where_it_is_quick(own: Any) -> None:
     assert studio.fresh.quick() and studio.fresh.draw(own.user, own.profile)
 
 
+def test_a_single_file_is_drawn_with_tuned_and_taken_home_like_a_folder(
+    tmp_path: Path, stocked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping_pictures, "PAIRS", 3)
+    monkeypatch.setattr("engine.exports.base.make", partial(exported, fresh=False))
+    pipe = tiny_pictures("sd15")
+    pipe.register_modules(unet=tiny_unet(layers_per_block=2))
+    file = single_file(pipe, tmp_path / "dream.safetensors")
+    shutil.copytree(stocked, tmp_path / "data")
+    keys = (f"file-key-{k:06d}" for k in range(10**6))
+    maker = Maker(ROOT / ".models", None, cpu=True)
+    with Studio(Store.open(tmp_path / "data"), maker, Inline()) as studio:
+        studio.maker.draws = chosen(flags(file))
+        assert same(pipe, drawing.model(studio).face.pipe)
+        user = studio.store.local_user()
+        profile = inky(studio, user, lambda: next(keys), 9)
+        lines = list(studio.generate(user, profile, WANTED, lambda: False))
+        assert lines[-1]["type"] == "done" and lines[0]["model"] == "dream"
+        job = studio.keeping.tune(user, profile, FEW)
+        studio.jobs.step()
+        done = studio.keeping.job(user, job["id"])
+        assert done["state"] == "done", done["error"]
+        row = studio.keeping.one(user, done["adapter"])
+        assert studio.keeping.load(row["id"]).base.name == drawing.model(studio).name
+        *_, last = studio.keeping.carrying.export(user, row["id"], "kohya")
+        assert last["target"]["state"] == "made", last["target"]["why"]
+    shutil.rmtree(file.with_suffix(""))
+    draws = chosen(flags(file))
+    assert isinstance(draws, Absent) and "small files of its family" in draws.why_not
+
+
 # what cannot be used
 
 
@@ -240,8 +272,6 @@ def test_too_little_memory_is_said_before_anything_is_loaded(
 
 def test_the_same_weights_have_one_name_in_16_and_in_32_bits(tmp_path: Path) -> None:
     import torch
-
-    from tests.tiny_pictures import tiny_pictures
 
     names = []
     for dtype in (torch.float32, torch.bfloat16):

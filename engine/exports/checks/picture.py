@@ -22,9 +22,14 @@ TOKENS, LARGEST = 7, 16
 Weights = Mapping[str, NDArray[Any]]
 
 
+def configs(model: Path | str) -> Path:
+    """The folder of configs: the model's own, or the one beside a single file."""
+    return Path(model).with_suffix("") if Path(model).is_file() else Path(model)
+
+
 def index(model: Path | str) -> dict[str, Any]:
     """model_index.json of a diffusers pipeline."""
-    path = Path(model) / "model_index.json"
+    path = configs(model) / "model_index.json"
     if not path.exists():
         raise Refused(f"{Path(model).name} is not a picture model; this target takes only those")
     made: dict[str, Any] = json.loads(path.read_text())
@@ -38,7 +43,7 @@ def part(model: Path | str) -> str:
 
 def settings(model: Path | str) -> dict[str, Any]:
     """config.json of that part."""
-    made: dict[str, Any] = json.loads((Path(model) / part(model) / "config.json").read_text())
+    made: dict[str, Any] = json.loads((configs(model) / part(model) / "config.json").read_text())
     return made
 
 
@@ -48,6 +53,8 @@ def load(model: Path | str) -> Any:
     import torch
 
     name = part(model)
+    if Path(model).is_file():
+        return getattr(pipeline(model), name).eval()
     kind = getattr(diffusers, index(model)[name][1])
     return kind.from_pretrained(
         model, subfolder=name, local_files_only=True, use_safetensors=True,
@@ -57,11 +64,15 @@ def load(model: Path | str) -> Any:
 
 def pipeline(model: Path | str) -> Any:
     """The whole pipeline, as a person of diffusers would load it."""
+    import diffusers
     import torch
-    from diffusers import DiffusionPipeline
 
-    kind: Any = DiffusionPipeline
+    kind: Any = diffusers.DiffusionPipeline
     left_out = {k: None for k, v in index(model).items() if isinstance(v, list) and v[1] is None}
+    if Path(model).is_file():
+        kind = getattr(diffusers, index(model)["_class_name"])
+        return kind.from_single_file(str(model), config=str(configs(model)), local_files_only=True,
+                                     dtype=torch.float32, **left_out)  # fmt: skip
     return kind.from_pretrained(
         model, local_files_only=True, use_safetensors=True, dtype=torch.float32, **left_out
     )
