@@ -26,6 +26,7 @@ HEAD = """\
 <link rel="stylesheet" href="static/pages.css">
 <link rel="stylesheet" href="static/making.css">
 <link rel="stylesheet" href="static/compass.css">
+<link rel="stylesheet" href="static/checks.css">
 <script type="module" src="static/main.js"></script>
 """
 

@@ -1,6 +1,7 @@
 // A row of things with what the studio thinks of each.
 
 import { media } from "./api.js";
+import { why } from "./because.js";
 import { zoom } from "./dialogs.js";
 import { h } from "./dom.js";
 import { LIKING_HELP, likingWords } from "./liking.js";
@@ -16,5 +17,5 @@ function tile(item) {
     : h("span", { class: "passage", text: item.text });
   return h("li", {},
     h("button", { type: "button", class: item.media ? "look-tile" : "look-tile text", "aria-label": `Large view: ${item.alt ?? item.prompt ?? ""}`, on: { click: () => zoom([item]) } }, shown),
-    h("span", { class: "note", title: LIKING_HELP, text: likingWords(item.score, item.std) }));
+    h("span", { class: "note", title: LIKING_HELP, text: likingWords(item.score, item.std) }), why(item));
 }

@@ -2,11 +2,12 @@
 
 import { get } from "./api.js";
 import { axes } from "./axes.js";
+import { checks } from "./checks.js";
 import { Compass } from "./compass.js";
 import { curve } from "./curve.js";
 import { button, clear, h, onShow, plural } from "./dom.js";
-import { accuracyWords } from "./liking.js";
 import { kinds, methods } from "./kinds.js";
+import { accuracyWords } from "./liking.js";
 import { TasteMap } from "./map.js";
 import { on, state } from "./state.js";
 import { strip } from "./strip.js";
@@ -38,6 +39,7 @@ export function taste() {
 
   onShow(node, paint);
   for (const what of ["profile", "medium", "progress"]) on(what, paint);
+  on("judged", () => ((drawn = null), paint()));
   return node;
 }
 
@@ -57,6 +59,7 @@ function full(belief, medium) {
         curve(belief.history), h("div", { class: "facts-box" }, h("p", { text: agreement(belief.self_agreement) }), h("p", { text: side(belief.side_bias) })), methods(belief.methods))),
     kinds(belief.kinds, belief.medium),
     new Compass(state.profile.id, belief.medium).node,
+    checks(state.profile.id, belief.medium),
     belief.reasons?.of ? reasons(belief.reasons) : null,
     h("section", {}, h("h2", { text: "Map of the collection" }), h("p", { class: "note", text: "Point at a mark to see what it is; press it for a large view." }),
       new TasteMap(belief.map, belief.medium, [...belief.best, ...belief.worst, ...belief.unsure]).node),

@@ -59,9 +59,13 @@ def look(
     if sum(len(p) for p in told.places) < settings.least:
         nothing = np.full(told.n, np.nan)
         return Strengths(nothing, nothing)
-    gaps = base.halves(told, prior, log_tie, settings.rounds + settings.rounds % 2, rng)
+    return strengths(base.halves(told, prior, log_tie, settings.rounds + settings.rounds % 2, rng))
+
+
+def strengths(gaps: Float) -> Strengths:
+    """Of gaps (n, rounds) as `base.halves` gives them."""
     spoken = ~np.isnan(gaps).all(1)
-    mean, sd = np.full((2, told.n), np.nan)
+    mean, sd = np.full((2, len(gaps)), np.nan)
     mean[spoken] = np.nanmean(gaps[spoken], 1)
     sd[spoken] = np.nanstd(gaps[spoken], 1)
     return Strengths(mean, sd)

@@ -20,6 +20,7 @@ from engine.data import Comparison, Features
 from engine.diagnostics import base
 
 Float = NDArray[np.float64]
+SURE, ALARMED = 2.0, 3.0
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,14 @@ class Driver:
     share: float
     swing: float
 
+    def beyond(self, deviations: float) -> bool:
+        """Whether the weight stands further from zero than so many posterior deviations."""
+        return abs(self.weight) > deviations * (self.high - self.low) / (2 * base.Z90)
+
     @property
     def sure(self) -> bool:
-        return self.low * self.high > 0
+        """Many properties are looked at: a claim needs more than its own 90 % interval."""
+        return self.beyond(SURE)
 
 
 def drivers(
@@ -83,7 +89,7 @@ def drivers(
 def gamed(found: Sequence[Driver], settings: Settings | None = None) -> Driver | None:
     """The property that alone could turn around half of the choices; None where none can."""
     settings = settings or Settings()
-    worst = max((d for d in found if d.sure), key=lambda d: d.swing, default=None)
+    worst = max((d for d in found if d.beyond(ALARMED)), key=lambda d: d.swing, default=None)
     return worst if worst is not None and worst.swing >= settings.gamed else None
 
 
