@@ -22,6 +22,8 @@ BENCHES = {
     "pictures": "tests.bench.pictures:run",
     "people": "tests.bench.people:run",
     "update": "tests.bench.update:run",
+    "preference": "tests.bench.preference:run",
+    "newuser": "tests.bench.newuser:run",
     "start": "tests.bench.start:run",
     "kills": "tests.bench.kills:run",
     "train": "tests.bench.train:run",
