@@ -18,6 +18,11 @@ DIAGNOSTICS = Registry(
             "Check these picks",
             "11 (Secrets of RLHF II, arXiv 2401.06080)",
         ),
+        "circles": Entry(
+            "engine.diagnostics.circles:circle",
+            "Do you go in a circle?",
+            "5; Kendall & Babington Smith 1940",
+        ),
         "flips": Entry(
             "engine.diagnostics.flips:from_repeats",
             "How often a click is not meant",
