@@ -186,7 +186,7 @@ def _create(studio: "Studio", user: int, given: Any) -> Any:
               "n": given.n, "strength": given.strength, "seed": given.seed, "depth": given.depth,
               "max_tokens": 80}  # fmt: skip
     lines = studio.generate(user, given.profile, wanted, lambda: False)
-    return [line for line in lines if line["type"] != "piece"]
+    return [line for line in lines if line["type"] not in ("piece", "step")]
 
 
 def _add(studio: "Studio", user: int, given: Any) -> Any:

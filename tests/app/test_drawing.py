@@ -97,6 +97,18 @@ def test_instant_is_the_collection_alone(studio: Any, user: int, profile: int) -
     assert lines[0]["drawn"] == 0 and not images(lines, "personal")
 
 
+def test_guided_is_there_for_the_shipped_model_too_and_goes_uphill(
+    studio: Any, user: int, profile: int
+) -> None:
+    lines = make(studio, user, profile, depth="guided", n=2)
+    assert lines[0]["depth"] == "guided" and lines[-1]["type"] == "done"
+    drawn = [r for r in lines if r["type"] == "sample" and "image" in r]
+    liking = {s: np.mean([r["score"] for r in drawn if r["side"] == s])
+              for s in ("personal", "plain")}  # fmt: skip
+    assert liking["personal"] > liking["plain"]
+    assert bending.depths(studio) == ["instant", "guided", "steered", "tuned"]
+
+
 def test_a_depth_that_nothing_fills_says_what_to_do(studio: Any, user: int, profile: int) -> None:
     last = make(studio, user, profile, depth="tuned")[-1]
     assert last["type"] == "error" and "Keep page" in last["error"]
