@@ -60,11 +60,16 @@ def plane(matrix: Array) -> NDArray[np.float32]:
 
 
 def known(mind: Mind) -> float:
-    """Share of the prior's doubt about pool items that the answers have removed, 0 to 1."""
+    """Share of the prior's doubt about pool items that the answers have removed, 0 to 1.
+
+    Both in the units of the fitted temperature: answers that contradict one another shrink every
+    utility, and that is not to be mistaken for knowing.
+    """
     sample = mind.shelf.features.matrix[:: max(1, len(mind.shelf.features) // 200)]
     sample = sample - sample.mean(0)
     _, now = mind.linear.believe(sample)
-    _, before = type(mind.linear).blank(mind.shelf.prior).believe(sample)
+    start = getattr(mind.linear, "before", type(mind.linear).blank)(mind.shelf.prior)
+    _, before = start.believe(sample)
     return float(1 - np.mean(now**2) / np.mean(before**2))
 
 

@@ -110,5 +110,7 @@ function slips(flips) {
   const range = `between ${p(flips.low)} and ${p(flips.high)} in a hundred`;
   return flips.of === "repeats"
     ? `From ${plural(flips.n, "pair")} that came back swapped: about ${p(flips.rate)} in a hundred of your answers would turn out the other way if asked again (${range}).`
-    : `Going by how well your answers fit together, about ${p(flips.rate)} in a hundred are slips (${range}).`;
+    : flips.low < 0.01
+      ? `Going by how well your answers fit together, at most ${Math.max(1, p(flips.high))} in a hundred are slips.`
+      : `Going by how well your answers fit together, about ${p(flips.rate)} in a hundred are slips (${range}).`;
 }

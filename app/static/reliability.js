@@ -3,7 +3,7 @@
 import { h, percent, plural, s } from "./dom.js";
 
 const HIGH = 240;
-const PAD = { left: 44, right: 18, top: 22, bottom: 40 };
+const PAD = { left: 50, right: 18, top: 22, bottom: 40 };
 const LEAST = 10;
 const CLOSE = 0.04;
 

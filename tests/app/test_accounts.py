@@ -62,7 +62,7 @@ def test_two_users_see_nothing_of_each_other(gate: Any, ann: Any) -> None:
     assert bob.get("/api/v1/profiles").json() == {"profiles": []}
     for verb, path in (
         ("GET", ""), ("DELETE", ""), ("GET", "/question"), ("GET", "/belief"), ("GET", "/export"),
-        ("GET", "/events"),
+        ("GET", "/events"), ("GET", "/checks"), ("GET", "/why/1"),
     ):  # fmt: skip
         assert bob.request(verb, f"/api/v1/profiles/{profile}{path}").status_code == 404
     assert ann.get(f"/api/v1/profiles/{profile}").status_code == 200
