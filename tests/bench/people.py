@@ -142,7 +142,9 @@ def _judge(check: list[Case], judged: list[Case]) -> tuple[Told, Notes]:
         speak[k] = Speaker(best, choice, k)
         told["auto", k] = _accuracy(judged, speak[k])
         notes["auto", k] = {"weights": dict(choice.weights), "why": choice.why}
-    return told | _controls(judged, speak[AT]), notes
+    for k in {AT, ks[-1]}:
+        told |= _controls(judged, speak[k])
+    return told, notes
 
 
 @dataclass(frozen=True)
@@ -160,8 +162,8 @@ class Speaker:
 
 
 def _controls(judged: list[Case], speak: Speaker) -> Told:
-    """Auto at AT answers with another person's answers, with the mean of several others', and where
-    neither item of a pair was asked about before. nan where there is nobody else, or no such pair.
+    """Auto with another person's answers, with the mean of several others, and where neither item
+    of a pair was asked about before. nan where there is nobody else, or no such pair.
     """
     return {
         ("auto_swapped", speak.k): _accuracy(judged, lambda c: _others_say(c, speak, 1)),
@@ -197,9 +199,11 @@ def _figures(name: str, told: Told) -> dict[str, float]:
         f"{name}_claims": float(gain[1] > 0),
         f"{name}_claim_holds": float(gain[1] <= 0 or over[0] >= OWN),
     }  # fmt: skip
-    if name in AGREED:
-        figures |= _harm(name, told)
-    return figures
+    for k in (k for m, k in told if m == "auto_swapped" and k != AT):
+        more = told["auto", k]
+        figures[f"{name}_auto_gain_{k}"] = float((more - base).mean())
+        figures[f"{name}_auto_over_swapped_{k}"] = _mean(more - told["auto_swapped", k])
+    return figures | (_harm(name, told) if name in AGREED else {})
 
 
 def _harm(name: str, told: Told) -> dict[str, float]:

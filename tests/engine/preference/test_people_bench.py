@@ -96,6 +96,8 @@ def test_the_bench_tells_people_apart_and_its_controls_bite(
         assert made[f"{name}_auto_swapped"] < made[f"{name}_auto_16"] - 0.1
         assert made[f"{name}_auto_mean"] < made[f"{name}_auto_16"] - 0.1
     assert made["personas_auto_16"] > 0.9 > made["personas_auto_swapped"]
+    assert made["polis_claims"] == made["polis_claim_holds"] == 1.0
+    assert made["convarg_claims"] == 0.0
     assert made["convarg_no_harm"] == 1.0 and abs(made["convarg_auto_gain"]) < 0.02
     assert made["convarg_auto_0"] > 0.8
     assert "aigen_images_auto_16" not in made
