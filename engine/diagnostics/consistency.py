@@ -3,8 +3,8 @@
 The strength of an answer is the mean gap, in liking, between what it said yes and no to, over
 models that were each fitted on half of the answers; its deviation says whether the models agree
 (Secrets of RLHF II, arXiv 2401.06080: there M whole reward models judge their own training pairs;
-here an answer is judged by the halves without it alone, which matters below a few
-hundred answers). Assumes the taste the belief assumes: what one direction cannot express looks
+here an answer is judged by the halves without it alone: that finds the same ones, and the gap is
+then a prediction that a chance and a rate of slips can be read from). Assumes the taste the belief assumes: what one direction cannot express looks
 inconsistent too. Contrastive and meta-learning terms of the paper are not done.
 """
 
