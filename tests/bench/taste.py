@@ -131,7 +131,11 @@ def _figures(
         if arm in learned:
             hits = [_hits(learned[arm][i][20], *pairs[i]) for i in range(n)]
             figures[f"{arm}_20"] = float(np.mean(hits))
+    # What the blend is worth beside the one direction it began with.
+    line = [_hits((learned["auto"][i][40][0].linear, learned["auto"][i][40][1]), *pairs[i])
+            for i in range(n)]  # fmt: skip
     figures |= {
+        "linear_40": float(np.mean(line)),
         "swapped_20": float(swapped.mean()),
         "ceiling": 1 - SLIP,
         "gain_low": float(gain.mean() - 1.96 * gain.std(ddof=1) / np.sqrt(n)),
