@@ -4,8 +4,9 @@ The strength of an answer is the mean gap, in liking, between what it said yes a
 models that were each fitted on half of the answers; its deviation says whether the models agree
 (Secrets of RLHF II, arXiv 2401.06080: there M whole reward models judge their own training pairs;
 here an answer is judged by the halves without it alone: that finds the same ones, and the gap is
-then a prediction that a chance and a rate of slips can be read from). Assumes the taste the belief assumes: what one direction cannot express looks
-inconsistent too. Contrastive and meta-learning terms of the paper are not done.
+then a prediction that a chance and a rate of slips can be read from). Assumes the taste the belief
+assumes: what one direction cannot express looks inconsistent too. Contrastive and meta-learning
+terms of the paper are not done.
 """
 
 from collections.abc import Sequence
