@@ -97,12 +97,19 @@ def _space(group: Group, learnt: NDArray[np.bool_]) -> Space:
     return np.append(made.base, 0.0), vectors[:, keep] * np.sqrt(values[keep])
 
 
+def _parts(group: Group) -> Rows:
+    """(p,) the folds; a rehearsal has too few of them, and deals its people anew."""
+    return group.fold if len(set(group.fold)) > 3 else np.arange(len(group.fold)) % 5
+
+
 def _tasks(
     groups: Sequence[Group], fold: int, out: int | None
 ) -> Callable[[np.random.Generator], fewshot.Task]:
     """Draws of people of `fold` in spaces they had no part in."""
-    spaces = [_space(g, (g.fold != fold) & (g.fold != out)) for g in groups]
-    answers = [g.answers[g.fold == fold] for g in groups]
+    parts = [_parts(g) for g in groups]
+    spaces = [_space(g, (p != fold) & (g.fold != out)) for g, p in zip(groups, parts, strict=True)]
+    answers = [g.answers[(p == fold) & (g.fold != out)]
+               for g, p in zip(groups, parts, strict=True)]  # fmt: skip
     answers = [a[(~np.isnan(a)).sum(1) >= 12] for a in answers]
     share = np.array([len(a) for a in answers], np.float64)
     share /= share.sum()
