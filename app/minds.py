@@ -8,7 +8,7 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.ahead import Ahead
@@ -61,6 +61,8 @@ class Minds:
         self._lock = threading.Lock()
         # May bring a question of its own: asked with the mind and the form, under the mind's lock.
         self.offer: Callable[[Mind, str], Plan | None] = lambda _mind, _form: None
+        # Runs behind the person's back before a refit: may have the mind read anew.
+        self.settle: Callable[[int, Kind], None] = lambda _profile, _kind: None
 
     def seat(self, profile: int, kind: Kind) -> Seat:
         """The seat of a profile and medium; rebuilt from the store when not in memory."""
@@ -83,12 +85,12 @@ class Minds:
             return [kind for owner, kind in self._seats if owner == profile]
 
     def put_shelf(self, profile: int, kind: Kind, shelf: Shelf) -> None:
-        """More to look at, for a mind that is in memory: its belief stays as it is."""
+        """More to look at, for a mind in memory: its belief and where it began stay as they are."""
         with self._lock:
             seat = self._seats.get((profile, kind))
         if seat is not None:
             with seat.mind.lock:
-                seat.mind.shelf = shelf
+                seat.mind.shelf = replace(shelf, prior=seat.mind.shelf.prior)
 
     def forget(self, profile: int, kind: Kind | None = None) -> None:
         """Drop from memory; the store has everything."""
@@ -213,6 +215,7 @@ class Minds:
         self.ahead.do(("refit", profile, kind), lambda: self._refit(profile, kind), quiet)
 
     def _refit(self, profile: int, kind: Kind) -> None:
+        self.settle(profile, kind)
         self.refit(profile, kind)
 
     def _prepare(self, profile: int, kind: Kind) -> None:
