@@ -20,6 +20,7 @@ from app.api_compass import compass_routes
 from app.api_keep import keep_routes
 from app.api_made import made_routes
 from app.api_reasons import reason_routes
+from app.api_starting import starting_routes
 from app.bending import depths
 from app.doors import Form, Id, Key, Medium, Strict, User, room, streamed
 from app.making import Unavailable
@@ -102,6 +103,7 @@ def routes(studio: Studio, accounts: Accounts) -> APIRouter:
     reason_routes(router, studio)
     compass_routes(router, studio)
     check_routes(router, studio)
+    starting_routes(router, studio)
     return router
 
 

@@ -21,6 +21,7 @@ from app.making import Maker
 from app.minds import Minds, Vote
 from app.reasons import CHIPS, Reasons
 from app.shelves import Shelves
+from app.starting import Starting
 from app.wire import Bad, Missing
 from engine.data import Kind, Outcome, Question
 from profiles.notes import Notes
@@ -49,7 +50,7 @@ class Studio:
         self.reasons, self.bundles = Reasons(self), Bundles(self)
         self.notes = Notes(store.read, store.write)
         self.captions = Captions(self)
-        self.fresh = Fresh(self)
+        self.fresh, self.starting = Fresh(self), Starting(self)
         self.keeping = Keeping(self)
         self.made = Made(self)
         self.jobs = Jobs(store.work, store.folder / "jobs", self.keeping.commit,
@@ -114,7 +115,7 @@ class Studio:
         self.minds.forget(profile)
         self.jobs.forget(profile)
         self.keeping.forget(profile)
-        with self.fresh.without(profile):
+        with self.fresh.without(profile), self.starting.without(user, profile):
             gone = self.store.delete_profile(profile)
         self.shelves.forget(user)
         return dict(gone)

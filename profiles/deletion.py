@@ -4,7 +4,7 @@ import sqlite3
 
 from sqlite_utils import Database
 
-from profiles import items, people
+from profiles import items, people, starts
 
 TABLES = (
     "open_questions",
@@ -38,6 +38,7 @@ def remove_rows(db: Database, profile: int) -> tuple[dict[str, int], list[str]]:
     """
     people.profile(db, profile)
     own = db.execute(OWN, [profile]).fetchall()
+    helped = starts.leave(db, profile)
     db.execute("INSERT INTO deletions VALUES (?)", [profile])
     gone = {}
     for table in TABLES:
@@ -52,12 +53,13 @@ def remove_rows(db: Database, profile: int) -> tuple[dict[str, int], list[str]]:
     db.execute("UPDATE items SET profile_id = NULL WHERE profile_id = ?", [profile])
     db.execute("DELETE FROM profiles WHERE id = ?", [profile])
     db.execute("DELETE FROM deletions WHERE profile_id = ?", [profile])
-    return {**gone, "items": len(own), "embeddings": vectors, "profiles": 1}, unused
+    gone |= {"items": len(own), "embeddings": vectors, "starts": len(helped), "profiles": 1}
+    return gone, unused
 
 
 def left(db: Database, profile: int) -> int:
     """Rows that still name the profile: must be 0."""
-    return sum(
+    return starts.naming(db, profile) + sum(
         int(db.execute(f"SELECT count(*) FROM {t} WHERE {c} = ?", [profile]).fetchone()[0])
         for t, c in [*((t, "profile_id") for t in (*TABLES, "items")), ("profiles", "id")]
     )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sqlite_utils import Database
 
 from engine.data import Array, Candidate, Comparison, Kind, Question
-from profiles import answers, deletion, items, opening, people, questions, states, verdicts
+from profiles import answers, deletion, items, opening, people, questions, starts, states, verdicts
 from profiles.errors import Busy, Conflict, Damaged, TooNew, Unwritable
 from profiles.judging import Judging
 from profiles.opening import explained
@@ -26,6 +26,7 @@ from profiles.profile import Profile, User
 from profiles.readers import Readers
 from profiles.reasons import Reasons
 from profiles.records import Answer, NewAnswer, NewItem, NewQuestion, Version
+from profiles.starts import Starts
 from profiles.work import Work
 from profiles.writer import Writer
 
@@ -47,6 +48,7 @@ class Store:
         self.work = Work(self.read, self.write)
         self.reasons = Reasons(self.read, self.write)
         self.judging = Judging(self.read, self.write)
+        self.starts = Starts(self.read, self.write)
 
     @classmethod
     def open(cls, folder: Path) -> "Store":
@@ -317,12 +319,15 @@ class Store:
 
         An answer that counts was pushed on top of those below it, and they are still below it;
         so a state built when it was the last one knows no answer that was taken back. A state that
-        does not know a verdict on one of its answers is passed over.
+        does not know a verdict on one of its answers, or the start it is to have, is passed over.
         """
         found = self.read(lambda db: states.of_method(db, profile_id, kind, method, space))
         judged = self.read(lambda db: verdicts.rows(db, profile_id))
         known = [j for j in judged if j.seq in seqs]
-        return next((v for v in found if v.seq in seqs and verdicts.fresh(v, known)), None)
+        taken = self.read(lambda db: starts.rows(db, profile_id))
+        start = starts.holding(taken, kind, space, seqs)
+        mine = (v for v in found if v.seq in seqs and starts.fresh(v, start))
+        return next((v for v in mine if verdicts.fresh(v, known)), None)
 
     # generations, jobs, events
 
