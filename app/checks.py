@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from app import circling
 from app.mind import Mind
 from app.wire import Bad, Missing
 from engine import laplace
@@ -80,6 +81,7 @@ class Checks:
             made["picks"] = self._doubtful(history, gaps, held)
             made["flips"] = _flips(said, gaps)
             made |= self._drivers(kind, history)
+        made["circle"] = self._circle(kind, spoken)
         return made | {"judged": self._judged(said, held), "reliability": _reliability(said)}
 
     def judge(self, user: int, profile: int, seq: int, act: str, key: str) -> dict[str, Any]:
@@ -151,6 +153,12 @@ class Checks:
             while len(self._known) > KEPT:
                 self._known.popitem(last=False)
         return self._known[name]
+
+    def _circle(self, kind: Kind, spoken: Sequence[Comparison]) -> dict[str, Any]:
+        shelves = self.studio.shelves
+        found = circling.told(kind, spoken, shelves.candidate, shelves.kinds(kind))
+        links = [{**x, "item": self.studio.item_json(x["item"])} for x in found["links"]]
+        return found | {"links": links}
 
     def _kind(self, profile: int, seq: int) -> Kind:
         for kind in ("picture", "text"):

@@ -3,6 +3,7 @@
 
 import { answered, saidWords } from "./answered.js";
 import { get, insist, key, Refused } from "./api.js";
+import { circle } from "./circle.js";
 import { button, clear, h, plural } from "./dom.js";
 import { drivers } from "./drivers.js";
 import { reliability } from "./reliability.js";
@@ -37,7 +38,7 @@ class Checks {
   async #load() {
     try {
       const told = await get(`profiles/${this.profile}/checks?medium=${this.medium}`);
-      clear(this.node, this.#list(told), told.answers < told.enough ? null : h("div", { class: "two" }, drivers(told), reliability(told.reliability)));
+      clear(this.node, this.#list(told), told.answers < told.enough ? null : h("div", { class: "two" }, drivers(told), h("div", {}, reliability(told.reliability), circle(told.circle))));
     } catch (wrong) {
       clear(this.node, h("p", { class: "bad", text: wrong.message }), button("Try again", () => this.#load()));
     }

@@ -167,3 +167,25 @@ def test_the_fit_is_made_once_for_the_same_answers(studio: Any, user: int, key: 
     assert checks.history(profile, "text") is checks.history(profile, "text")
     with pytest.raises(Exception, match="no answer 99"):
         checks.judge(user, profile, 99, "keep", key())
+
+
+def test_a_circle_in_the_choices_is_drawn(studio: Any, user: int, key: Any) -> None:
+    """Somebody simulated who picks ink over flat, flat over clay and clay over ink."""
+    order = {("ink", "flat"), ("flat", "clay"), ("clay", "ink")}
+    shelf = studio.shelves.starter("picture")
+    style = {
+        int(i): studio.shelves.candidate(int(i)).attributes["style"] for i in shelf.features.ids
+    }
+    by = {s: [i for i, t in style.items() if t == s][:30] for s in ("ink", "flat", "clay")}
+    made = studio.new_profile(user)["id"]
+    for k in range(36):
+        a, b = sorted(order)[k % 3]
+        pair = (by[a][k % 30], by[b][(7 * k) % 30])
+        question = studio.store.add_question(
+            made, "picture", pair[:: 1 if k % 2 else -1], "uniform"
+        )
+        studio.answer(user, question.id, {"picks": [pair[0]]}, key=key())
+    told = Checks(studio).look(user, made, "picture")["circle"]
+    assert told["sure"] and told["compared"] == 36
+    assert {(x["over"], x["under"]) for x in told["links"]} == order
+    assert all(x["for"] == 12 and x["against"] == 0 for x in told["links"])
