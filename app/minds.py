@@ -179,7 +179,8 @@ class Minds:
             if mind.seq != seq or seat.mind is not mind:
                 return None
             mind.belief = belief
-        return self._keep(mind, belief, seq, f"after {count} answers")
+            # Under the lock: a verdict on an answer may not fall between the fit and its version.
+            return self._keep(mind, belief, seq, f"after {count} answers")
 
     def _keep(self, mind: Mind, belief: Any, seq: int, note: str) -> int:
         shelf = mind.shelf
