@@ -36,7 +36,9 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True)
 class Told:
-    """`people`: for each person pairs (chosen, rejected), at most PAIRS of them."""
+    """`people`: for each person pairs (chosen, rejected), at most PAIRS of them, no text
+    in two of them.
+    """
 
     name: str
     licence: str
@@ -119,12 +121,19 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def _few(name: str, people: Choices) -> Choices:
-    """At most PAIRS of each, drawn once: nobody speaks louder because he answered more."""
+    """At most PAIRS of each, drawn once, no text twice: nobody speaks louder because he answered
+    more, and what is foretold of him is about other texts than what he said before.
+    """
     out: Choices = {}
     for person in sorted(people):
-        told = people[person]
+        told, used = people[person], set[str]()
         rng = np.random.default_rng(part(f"{name} {person}", 2**31))
-        out[person] = [told[i] for i in rng.permutation(len(told))[:PAIRS]]
+        kept: list[tuple[str, str]] = []
+        for i in rng.permutation(len(told)):
+            if len(kept) < PAIRS and not used & set(told[i]):
+                kept.append(told[i])
+                used |= set(told[i])
+        out[person] = kept
     return {p: told for p, told in out.items() if told}
 
 

@@ -27,11 +27,14 @@ def choices(people: int, seed: int = 0) -> list[dict[str, str]]:
     rows = []
     for p in range(people):
         taste = np.array([1.5, 3.0 * rng.choice([-1.0, 1.0]), 0.0, 0.0])
-        for _ in range(30):
+        for k in range(30):
             x, y = rng.integers(0, 3, (2, 4))
             if rng.random() > 1 / (1 + np.exp(-float(taste @ (x - y)))):
                 x, y = y, x
-            texts = ["".join(c * n for c, n in zip("abcd", v, strict=True)) + "." for v in (x, y)]
+            texts = [
+                "".join(c * n for c, n in zip("abcd", v, strict=True)) + f" {k}{side}"
+                for side, v in (("x", x), ("y", y))
+            ]
             rows.append({"person": f"p{p}", "chosen": texts[0], "rejected": texts[1]})
     return rows
 
@@ -96,7 +99,8 @@ def test_sets_are_read_as_their_readmes_say(tmp_path: Path) -> None:
     (tmp_path / "holdout.sealed" / "more.jsonl").write_text("never read")
     told = {t.name: t for t in found(tmp_path)}
     assert told["polis"].people == {"c u": [("s", "v")]}
-    assert sorted(told["jester"].people["u"]) == [("joke 2", "joke 1"), ("joke 3", "joke 1")]
+    # Jokes 2 and 3 both beat joke 1, which may be told of once.
+    assert told["jester"].people["u"] in ([("joke 2", "joke 1")], [("joke 3", "joke 1")])
     assert told["convarg"].people == {"u": [("b", "a")]}
     assert {n for n, t in told.items() if t.may_ship} == {"polis", "convarg"}
     assert [t.name for t in found(tmp_path, ("jester",))] == ["jester"]
@@ -116,7 +120,7 @@ def test_a_line_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def test_nobody_speaks_louder_for_having_said_more(tmp_path: Path) -> None:
-    rows = [{"person": "p", "chosen": f"{i}", "rejected": "no"} for i in range(PAIRS + 9)]
+    rows = [{"person": "p", "chosen": f"{i}", "rejected": f"no {i}"} for i in range(PAIRS + 9)]
     lay(tmp_path, "mine", "CC BY-NC 4.0", rows)
     (told,) = found(tmp_path)
     assert len(told.people["p"]) == PAIRS and not told.may_ship
