@@ -49,3 +49,35 @@ PREFERENCE = Registry(
         ),
     },
 )
+
+# Not of one person alone: what many have in common, or what one person's things do to each other.
+CROWD = Registry(
+    "method over many people or things",
+    {
+        "population": Entry(
+            "engine.preference.population:of_items",
+            "What people share, and how they differ",
+            "PReF, arXiv 2503.06358; Rubin & Thayer 1982",
+        ),
+        "pal_shared": Entry(
+            "engine.preference.pal:learn", "Prototypes, learnt from people", "3: arXiv 2406.08469"
+        ),
+        "maxmin": Entry(
+            "engine.preference.maxmin:fit", "Two tastes under one roof", "10: arXiv 2402.08925"
+        ),
+        "gpm": Entry(
+            "engine.preference.gpm:fit", "Liking that runs in circles", "5: arXiv 2410.02197"
+        ),
+        "ppd": Entry(
+            "engine.preference.ppd:of_belief", "A vector a picture model reads", "8: PPD, CVPR 2025"
+        ),
+        "fspo_text": Entry(
+            "engine.preference.fspo_text:FewShot",
+            "Your last choices, read by a language model",
+            "49: arXiv 2502.19312",
+        ),
+        "pooling": Entry(
+            "engine.preference.pooling:pooled", "A start from others who allow it", "our own"
+        ),
+    },
+)
