@@ -92,7 +92,8 @@ def learn(lm: Any, people: Sequence[Person], plan: Plan, say: Say) -> Path:
     card = {"medium": "text", "method": "fspo", "steps": run.step, "plan": _plain(plan),
             "people": "constructed personas and simulated people"}  # fmt: skip
     Adapter(Base(**{**plan.base, "name": lm.name}), weights, card).save(plan.out / "adapter")
-    told = report(lm, run.lora, [p for p in people if p.held], plan)
+    held = [p for p in people if p.held] if plan.rows else []
+    told = report(lm, run.lora, held, plan)
     checkpoints.write_atomic(plan.out / "report.json", json.dumps(told, indent=1))
     say(json.dumps(told))
     return plan.out / "adapter"
@@ -144,14 +145,10 @@ def _ways(lm: Any, lora: Any, pair: tuple[Person, Person], plan: Plan) -> dict[s
     theirs = FewShot(other.rows[: plan.shots], "", settings)
     ways = {"prompted": (own, False), "fspo": (own, True), "fspo, somebody else's": (theirs, True),
             "fspo and a line": (own.described(who.told), True)}  # fmt: skip
-    told = {"base": float(np.mean([_plain_lead(lm, s) > 0 for s in later]))}
+    ways = {"base": (FewShot(), False)} | ways
+    told = {}
     for way, (person, bent) in ways.items():
         with lora.on(lm.model) if bent else nullcontext():
             leads = [person.score(lm, s.question, (s.chosen, s.rejected)) for s in later]
         told[way] = float(np.mean([0.5 + 0.5 * np.sign(a - b) for a, b in leads]))
     return told
-
-
-def _plain_lead(lm: Any, shot: shots.Shot) -> float:
-    sums, n = lm.logps(shot.question, (shot.chosen, shot.rejected))
-    return float(sums[0] / n[0] - sums[1] / n[1])

@@ -1,8 +1,9 @@
 """FSPO's language-model form: the last labelled pairs stand before the question (methods.md 3).
 
-How much a person prefers an answer y to a question x is what the pairs D add to its likelihood,
+How much a person prefers an answer y to a question x is its likelihood after the pairs D; what it
+has without them is everybody's, and the rest is the person's own:
 
-    s(y) = log pi(y | D, x) - log pi(y | x),
+    s(y) = log pi(y | D, x) = log pi(y | x) + own(y),
 
 by the token, so that length does not count, or summed as in the paper's code (Singh et al. 2025,
 arXiv 2502.19312, founding paper 49); the pi on the left may carry the adapter that was taught over
@@ -62,15 +63,18 @@ class FewShot:
                       self.description)  # fmt: skip
 
     def score(self, lm: Any, question: str, answers: Sequence[str]) -> Array:
-        """(n,) what the pairs and the description add to the likelihood of each answer, in nats."""
-        if not all(a.strip() for a in answers):
-            raise ValueError("an answer is empty; there is nothing to weigh")
+        """(n,) log-likelihood of each answer after the pairs and the description, in nats."""
+        return self._likely(lm, self.prompt(lm, question, answers), answers)
+
+    def own(self, lm: Any, question: str, answers: Sequence[str]) -> Array:
+        """(n,) what the pairs and the description add to it: the personal part; 0 without any."""
         told = self.prompt(lm, question, answers)
-        if told == question:
-            return np.zeros(len(answers), np.float32)
-        return self._likely(lm, told, answers) - self._likely(lm, question, answers)
+        plain = self._likely(lm, question, answers)
+        return plain - plain if told == question else self._likely(lm, told, answers) - plain
 
     def _likely(self, lm: Any, prompt: str, answers: Sequence[str]) -> Array:
+        if not all(a.strip() for a in answers):
+            raise ValueError("an answer is empty; there is nothing to weigh")
         sums, n = lm.logps(prompt, answers)
         return np.asarray(sums / np.maximum(n, 1.0) if self.settings.per_token else sums)
 

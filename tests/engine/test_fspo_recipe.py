@@ -72,18 +72,22 @@ def test_a_shot_that_would_give_the_answer_away_is_left_out(lm: Any) -> None:
     assert "yes a" not in told and "yes b" in told
 
 
-def test_scores_are_what_the_pairs_add_to_the_likelihood(lm: Any) -> None:
-    """By hand: the sum with the pairs minus the sum without, over the letters of the answer."""
+def test_a_score_is_the_likelihood_after_the_pairs_and_the_rest_is_everybodys(lm: Any) -> None:
+    """By hand: sums of log-probabilities over the letters of the answer."""
     person = FewShot(ROWS[:2])
     answers = ("yes c", "no")
     found = person.score(lm, "why c?", answers)
     with_them, n = lm.logps(shots.asked("why c?", ROWS[:2]), answers)
     without, _ = lm.logps("why c?", answers)
     np.testing.assert_array_equal(n, [5, 2])
-    np.testing.assert_allclose(found, (with_them - without) / n, rtol=1e-5)
+    np.testing.assert_allclose(found, with_them / n, rtol=1e-6)
+    own = person.own(lm, "why c?", answers)
+    np.testing.assert_allclose(own, (with_them - without) / n, rtol=1e-4, atol=1e-6)
+    assert (own != 0).all()
     summed = replace(person, settings=Settings(per_token=False))
-    np.testing.assert_allclose(summed.score(lm, "why c?", answers), with_them - without, rtol=1e-4)
-    np.testing.assert_array_equal(FewShot().score(lm, "why c?", answers), [0.0, 0.0])
+    np.testing.assert_allclose(summed.score(lm, "why c?", answers), with_them, rtol=1e-6)
+    np.testing.assert_allclose(FewShot().score(lm, "why c?", answers), without / n, rtol=1e-6)
+    np.testing.assert_array_equal(FewShot().own(lm, "why c?", answers), [0.0, 0.0])
     with pytest.raises(ValueError, match="empty"):
         person.score(lm, "why c?", ("yes", " "))
 
@@ -95,8 +99,8 @@ def test_pairs_give_way_to_a_long_answer_which_is_never_cut(lm: Any) -> None:
     assert "yes g" in some and "yes a" not in some
     assert len(lm.prompt_ids(some)) + 200 <= 512
     assert person.prompt(lm, "why z?", ("yes " * 300,)) == "why z?"
-    assert (person.score(lm, "why z?", ("yes " * 50, "no")) != 0).all()
-    np.testing.assert_array_equal(person.score(lm, "why z?", ("yes " * 300, "no")), [0.0, 0.0])
+    assert (person.own(lm, "why z?", ("yes " * 50, "no")) != 0).all()
+    np.testing.assert_array_equal(person.own(lm, "why z?", ("yes " * 300, "no")), [0.0, 0.0])
 
 
 def test_the_description_can_be_edited_and_travels(lm: Any) -> None:
