@@ -74,11 +74,9 @@ def lean(studio: "Studio", scores: Any) -> Any:
 
 def toward(studio: "Studio", scores: Any) -> Any:
     """(d,) along which the liking (n,) of the collection rises; exact for a linear taste."""
-    features = studio.shelves.pool("picture").features
-    matrix = np.asarray(getattr(features, "matrix", features), np.float64)
-    level = np.ones((len(matrix), 1))
-    found, *_ = np.linalg.lstsq(np.hstack([matrix, level]), np.asarray(scores, np.float64))
-    return found[:-1].astype(np.float32)
+    from engine.preference import ppd
+
+    return ppd.slope(studio.shelves.pool("picture").features, scores).astype(np.float32)
 
 
 @contextmanager
@@ -91,7 +89,7 @@ def guided(scene: Scene, told: Told) -> Iterator[Told]:
 
     maker, ways = scene.studio.maker, scene.lean
     if ways is None:
-        mean, _ = scene.taste.score(scene.studio.shelves.pool("picture").features)
+        mean, _ = scene.taste.score(scene.taste.pool)
         ways = [toward(scene.studio, mean)] * len(told)
     see = maker.part("pictures with gradients", SoftPicture)
     with reward_gradient(scene.backbone, see, ways, scene.strengths):
@@ -109,35 +107,32 @@ def leaned(scene: Scene, told: Told) -> Iterator[Told]:
 
     leans = scene.lean
     if leans is None:
-        mean, _ = scene.taste.score(scene.studio.shelves.pool("picture").features)
+        mean, _ = scene.taste.score(scene.taste.pool)
         leans = [lean(scene.studio, mean)] * len(told)
     yield [leaning(t, by, s) for t, by, s in zip(told, leans, scene.strengths, strict=True)]
 
 
 def vector(studio: "Studio", profile: int) -> Any:
     """The person's vector for pictures; zeros before the first answer."""
-    from engine.preference import ppd
-    from engine.starter.prior import prior
+    from app.tastes import taste_of
 
-    mind = studio.minds.seat(profile, "picture").mind
-    with mind.lock:
-        belief = mind.linear
-    return ppd.of_belief(belief.mean, prior("picture"), belief.scale)
+    found = taste_of(studio, profile, "picture").vector
+    return found() if found else None
 
 
 @contextmanager
 def attended(scene: Scene, told: Told) -> Iterator[Told]:
-    """The model attends to the person's vector; a taste that is tried out is left to the lean."""
+    """The model attends to the person's vector; without one, or where a lean is given, it leans."""
     from engine.starter.drawer.personal import FULL, adapter
     from engine.steering.cross_attention import personal
 
-    if scene.lean is not None:
+    if scene.lean is not None or scene.taste.vector is None:
         with leaned(scene, told) as rows:
             yield rows
         return
     maker, backbone = scene.studio.maker, scene.backbone
     made = maker.part("personal adapter", lambda: adapter(backbone))
-    mine = vector(scene.studio, scene.profile)
+    mine = scene.taste.vector()
     with personal(backbone, made, [s * mine if s else None for s in scene.strengths], FULL):
         yield told
 

@@ -164,7 +164,8 @@ class Carrying:
         return replace(what, prompt=system_prompt(words(axes), kept(what)[0]))
 
     def _direction(self, profile: int) -> Any:
-        from app.create import direction, taste_of
+        from app.create import direction
+        from app.tastes import taste_of
 
         taste = taste_of(self.studio, profile, "text")
         if not taste.answers:

@@ -5,7 +5,7 @@ hand is an event of the profile and medium; taking it back is another one. Nothi
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +104,17 @@ class Compass:
             mean, std = taste.score(features)
             return np.asarray(mean + features @ lean, np.float32), std
 
-        return replace(taste, score=score), words(kind, hand)
+        return replace(taste, score=score, vector=self._turned(taste, lean)), words(kind, hand)
+
+    def _turned(self, taste: Taste, lean: NDArray[np.float64]) -> Callable[[], Array] | None:
+        """What a model that attends is given, with the hand in it."""
+        from engine.preference import ppd
+        from engine.starter.prior import prior
+
+        answers = taste.vector
+        if answers is None:
+            return None
+        return lambda: answers() + ppd.of_belief(lean, prior("picture"))
 
     def _heads(self, kind: Kind) -> NDArray[np.float64]:
         """(d, k) the axes as directions of the taste space, fitted on the pool once."""
@@ -123,11 +133,11 @@ class Compass:
     def belief(self, profile: int, kind: Kind) -> tuple[DPA, int]:
         """The direction that the answers say, and how many answers there are."""
         told = self.studio.store.comparisons(profile, kind)
-        features = self._features(kind, told)
+        features = self.features(kind, told)
         usable = [c for c in told if all(i in features for i in c.question.items)]
         return DPA.fit(usable, features, axes.prior(kind)), len(usable)
 
-    def _features(self, kind: Kind, told: Sequence[Comparison]) -> Features:
+    def features(self, kind: Kind, told: Sequence[Comparison]) -> Features:
         """The pool on its axes, and whatever else was asked about, measured when first met."""
         if kind not in self._pool:
             self._pool[kind] = self._starter(kind)

@@ -14,6 +14,7 @@ from app import bending, drawing
 from app.compass import Compass
 from app.making import Taste, Unavailable
 from app.shelves import CAPTION_ENCODER, captions
+from app.tastes import taste_of
 from app.wire import Bad, Missing
 from engine.data import Features, Kind, Outcome, Question, Request, Sample
 
@@ -30,8 +31,12 @@ def create(
     profile: int,
     wanted: dict[str, Any],
     cancelled: Callable[[], bool],
+    taste: Taste | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """NDJSON lines: start, note*, piece*, look*, sample*, done; or error."""
+    """NDJSON lines: start, note*, piece*, look*, sample*, done; or error.
+
+    `taste`: by default what the studio believes, turned by the compass when it is set by hand.
+    """
     kind: Kind = wanted["medium"]
     request = Request(
         prompt=wanted["prompt"],
@@ -41,7 +46,7 @@ def create(
         temperature=WARMTH,
         cancelled=cancelled,
     )
-    taste, by_hand = Compass(studio).leaning(profile, kind, taste_of(studio, profile, kind))
+    taste, by_hand = (taste, "") if taste else turned(studio, profile, kind)
     drawable = kind == "picture" and wanted["depth"] != bending.INSTANT
     wanted = {**wanted, "depth": depth_of(studio, profile, wanted)}
     unknown = drawing.unknown(studio, request.prompt) if drawable else ""
@@ -89,11 +94,9 @@ def create(
     yield {"type": "done", "generation": made}
 
 
-def taste_of(studio: "Studio", profile: int, kind: Kind) -> Taste:
-    mind = studio.minds.seat(profile, kind).mind
-    with mind.lock:
-        belief, features = mind.belief, mind.shelf.features
-        return Taste(features, belief.believe, (profile, mind.seq), mind.answers)
+def turned(studio: "Studio", profile: int, kind: Kind) -> tuple[Taste, str]:
+    """What the studio believes, with the compass as the hand has it, and that in words."""
+    return Compass(studio).leaning(profile, kind, taste_of(studio, profile, kind))
 
 
 def _pictures(  # noqa: PLR0913 - the same words as _words, and whether to draw
@@ -186,7 +189,7 @@ def direction(studio: "Studio", backbone: Any, taste: Taste) -> Any:
 
     pool, layers = studio.shelves.pool("text"), layers_of(backbone)
     states = studio.maker.part(f"states {backbone.name}", lambda: passage_states(backbone, layers))
-    mean, _ = taste.score(pool.features)
+    mean, _ = taste.score(taste.pool)
     tasks = [r["task"] for r in pool.records]
     return from_scores(backbone.name, states, mean, tasks, layers)
 

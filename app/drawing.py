@@ -17,7 +17,7 @@ import numpy as np
 
 from app.bending import Scene, bent
 from app.making import Taste
-from app.shelves import CAPTION_ENCODER, ENCODER
+from app.shelves import CAPTION_ENCODER
 from engine.data import Draw, Request, Sample
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _batch(
     with studio.maker.slot(), bent(scene, told, wish.depth) as rows:
         begun = time.monotonic()
         for sample in backbone.stream(rows, seeds, asked):
-            yield _judged(studio, sample, wish.taste)
+            yield _judged(sample, wish.taste)
         if not request.cancelled():
             studio.maker.pace = (time.monotonic() - begun) / len(told)
 
@@ -96,15 +96,14 @@ def model(studio: "Studio") -> Any:
     return studio.maker.drawer()
 
 
-def _judged(studio: "Studio", sample: Sample, taste: Taste) -> Sample:
+def _judged(sample: Sample, taste: Taste) -> Sample:
     from PIL import Image
 
     if sample.pixels is None:
         return sample
     if not sample.done or not taste.answers:
         return replace(sample, label=LABEL)
-    features = studio.maker.encode(ENCODER["picture"], [Image.fromarray(sample.pixels)])
-    mean, std = taste.score(features)
+    mean, std = taste.score(taste.read([Image.fromarray(sample.pixels)]))
     label = f"{LABEL}, {sample.label}" if sample.label else LABEL
     return replace(sample, label=label, score=float(mean[0]), std=float(std[0]))
 

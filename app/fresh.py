@@ -178,7 +178,7 @@ class Fresh:
 
     def _pictures(self, profile: int, orders: list[dict[str, Any]], wanted: Any) -> Any:
         """The pixels of every order, or None when it was called off."""
-        from app.create import taste_of
+        from app.tastes import taste_of
 
         studio = self.studio
         backbone = drawing.model(studio)

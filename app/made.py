@@ -77,7 +77,8 @@ class Made:
         self, user: int, profile: int, wanted: dict[str, Any], cancelled: Callable[[], bool]
     ) -> Iterator[dict[str, Any]]:
         """Lines: start, look*, sample*, done; or error. Nothing of it is stored."""
-        from app.create import depth_of, taste_of
+        from app.create import depth_of
+        from app.tastes import taste_of
 
         studio = self.studio
         studio.profile(user, profile)

@@ -4,6 +4,7 @@ Everything here is the engine's; the Studio brings the belief and stores what wa
 """
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -33,12 +34,20 @@ class Unavailable(RuntimeError):
 
 @dataclass(frozen=True)
 class Taste:
-    """What generation needs of a belief: `score(features) -> (mean, std)` and who it is for."""
+    """What generation needs of a belief, whatever its method and space (app/tastes.py makes it).
+
+    features: what may be shown; score: rows of its space -> (mean, std); key: profile and seq;
+    pool (n, d): the collection in its own order; read: new things -> rows; vector: what a model
+    that attends is given, None where such a model has to lean.
+    """
 
     features: Features
     score: Callable[[Array], tuple[Array, Array]]
     key: tuple[int, int]
-    answers: int = 0
+    answers: int
+    pool: Array
+    read: Callable[[Sequence[Any]], Array]
+    vector: Callable[[], Array] | None = None
 
 
 # Steers `backbone` inside a with block, given how many plain rows come first and how many drafts.
@@ -148,8 +157,17 @@ class Maker:
 
     def drop_drawer(self) -> None:
         """Free the memory of the picture model, once nobody draws with it."""
+        import gc
+
         with self.slot():
             self.drop(DRAWER)
+        gc.collect()
+        if "torch" in sys.modules and (cuda := sys.modules["torch"].cuda).is_available():
+            # A training in another process cannot use what this one only keeps for later.
+            cuda.empty_cache()
+
+    def drawer_loaded(self) -> bool:
+        return DRAWER in self._parts
 
     def said(self) -> str:
         """What a person is told of the memory of the picture model; mostly nothing."""
@@ -285,7 +303,7 @@ class Maker:
     def _judged(self, sample: Sample, taste: Taste) -> Sample:
         if not sample.text.strip():
             return sample
-        mean, std = taste.score(self.encode("starter-text", [sample.text]))
+        mean, std = taste.score(taste.read([sample.text]))
         return replace(sample, score=float(mean[0]), std=float(std[0]))
 
     @staticmethod

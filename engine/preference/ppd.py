@@ -27,6 +27,17 @@ def of_belief(mean: NDArray[Any], prior: Prior, scale: float = 1.0) -> Array:
     return found
 
 
+def slope(features: NDArray[Any], scores: NDArray[Any]) -> NDArray[np.float64]:
+    """(d,) along which scores (n,) of items (n, d) rise, by least squares; exact where they lie on
+    a line. So any belief that scores has a vector.
+    """
+    x = np.asarray(features, np.float64)
+    found, *_ = np.linalg.lstsq(
+        np.hstack([x, np.ones((len(x), 1))]), np.asarray(scores, np.float64)
+    )
+    return np.asarray(found[:-1])
+
+
 def from_pairs(chosen: NDArray[Any], rejected: NDArray[Any], prior: Prior, space: str) -> Array:
     """(d,) from k pairs of features (k, d); zeros for none. WrongSpace when they lie elsewhere."""
     same_space(prior.space, space)

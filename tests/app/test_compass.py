@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.compass import Compass, around, pointed
-from app.create import taste_of
+from app.tastes import taste_of
 from engine.starter import axes
 from tests.app.people import inky
 

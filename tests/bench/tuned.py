@@ -168,7 +168,8 @@ class Sitting:
 
     def _beside(self, prompts: Sequence[str], win: Any) -> dict[str, float]:
         """The shallower depths on the first prompts."""
-        from app.create import direction, taste_of
+        from app.create import direction
+        from app.tastes import taste_of
         from engine.steering.activation import activation
 
         studio = self.studio
