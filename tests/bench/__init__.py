@@ -19,6 +19,7 @@ BENCHES = {
     "draws": "tests.bench.draws:run",
     "untrained": "tests.bench.untrained:run",
     "ppd": "tests.bench.ppd:run",
+    "reach": "tests.bench.reach:run",
     "pictures": "tests.bench.pictures:run",
     "people": "tests.bench.people:run",
     "update": "tests.bench.update:run",
