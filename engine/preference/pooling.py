@@ -12,7 +12,9 @@ how much of a taste the others' mean foretells (the median over people, each lef
 that a crowd without common ground moves nobody. `near`, after the first few answers: a mixture of
 the others, each weighed by how likely those answers are for somebody like them (the evidence of
 N(taste, within V)), nobody with more than one in `least`; shrunk, and with the doubt narrowed. The
-answers are used twice, for the weights and by the person's belief: hence the shrinking.
+answers are used twice, for the weights and by the person's belief: hence the shrinking. For both a
+taste counts as long as the typical one at most (the median, itself clipped): beliefs from few
+answers are far shorter than R, and one liar of length R would outvote twenty of them.
 """
 
 from collections.abc import Sequence
@@ -96,7 +98,7 @@ def common(
 ) -> Pool | None:
     """What everybody has in common, as far as they have; None below `least` people."""
     settings = settings or Settings()
-    away = _people(prior, contributions, settings)
+    away = _typical(_people(prior, contributions, settings))
     n = len(away)
     if n < settings.least:
         return None
@@ -113,7 +115,7 @@ def near(
     under `prior` itself. Weights in the order of people. None below `least` people.
     """
     settings = settings or Settings()
-    away = _people(prior, contributions, settings)
+    away = _typical(_people(prior, contributions, settings))
     if len(away) < settings.least:
         return None
     weights = _capped(_evidence(prior, away, belief, settings.within), 1.0 / settings.least)
@@ -172,6 +174,14 @@ def _people(prior: Prior, contributions: Sequence[Contribution], settings: Setti
     rows = [_clipped(np.mean([_clipped(m - prior.mean, reach) for m in own], 0), reach)
             for own in by.values()]  # fmt: skip
     return np.array(rows).reshape(-1, len(prior.mean))
+
+
+def _typical(away: Float) -> Float:
+    """The same people (n, d), nobody longer than the median."""
+    size = np.linalg.norm(away, axis=1, keepdims=True)
+    if not len(away):
+        return away
+    return np.asarray(away * np.minimum(1.0, np.median(size) / np.maximum(size, 1e-300)))
 
 
 def _clipped(x: Float, reach: float) -> Float:

@@ -111,6 +111,23 @@ def test_whatever_one_sends_a_near_start_moves_by_their_share_at_most(
     assert np.linalg.norm(bad.mean - before.mean) <= bound + 1e-9
 
 
+def test_one_liar_does_not_outvote_beliefs_that_are_still_short() -> None:
+    """Beliefs from few answers are a tenth of R long; a liar of a thousand R says the opposite."""
+    lost = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        camp = 0.05 * rng.standard_normal(D)
+        tastes = camp + 0.02 * rng.standard_normal((24, D))
+        lie = [Contribution(0, SPACE, -1e3 * length(PRIOR) * camp, True), *given_of(tastes)[1:]]
+        belief = after(6 * camp, 4, seed)
+        for start in (common(PRIOR, given_of(tastes)), near(PRIOR, given_of(tastes), belief)):
+            assert start is not None and start.mean @ camp > 0
+        for bad in (common(PRIOR, lie), near(PRIOR, lie, belief)):
+            assert bad is not None
+            lost.append(bad.mean @ camp / np.linalg.norm(bad.mean) / np.linalg.norm(camp))
+    assert min(lost) > 0.5
+
+
 def test_what_is_of_another_space_is_refused() -> None:
     tastes, new = two_camps(6, 0)
     odd = [*given_of(tastes), Contribution(9, "other:space", np.zeros(D), True)]
