@@ -7,6 +7,7 @@ import { able, button, clear, h, icon } from "./dom.js";
 import { Grid, task } from "./grid.js";
 import { Pair } from "./pair.js";
 import { HERE, MEDIA, ensure, keep, on, recall, setMedium, setProgress, state, tell, use } from "./state.js";
+import { startOffer } from "./starting.js";
 import { mediumSwitch } from "./switch.js";
 import { go } from "./tabs.js";
 import { Watch } from "./watch.js";
@@ -32,7 +33,7 @@ export class Card {
     this.create = button("Show me", () => this.showMe(), { kind: "show" });
     this.node = h("section", { class: "page choose", "aria-label": "Choose" },
       h("div", { class: "topline" }, h("div", { class: "asked" }, this.heading, this.task), (this.side = h("div", { class: "side" }, this.pips, this.create, mediumSwitch()))),
-      this.stage, this.status, this.answers.node, this.why.node);
+      this.stage, this.status, this.answers.node, this.why.node, startOffer());
     on("profile", () => this.load());
     on("medium", () => this.load());
     on("progress", (medium) => medium === state.medium && this.#tellProgress());

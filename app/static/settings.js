@@ -3,6 +3,7 @@
 import { get, post, root } from "./api.js";
 import { shortcuts, toast } from "./dialogs.js";
 import { button, clear, h, icon } from "./dom.js";
+import { helping } from "./starting.js";
 import { keep, on, recall, state } from "./state.js";
 
 const THEME = "penchant.theme";
@@ -47,7 +48,7 @@ export function settings() {
   const shut = button("", toggleSettings, { kind: "quiet round", "aria-label": "Close settings" });
   clear(shut, icon("close"));
   node = h("div", { class: "settings", role: "region", "aria-label": "Settings", inert: true, on: { keydown: (event) => event.key === "Escape" && toggleSettings() } },
-    h("header", {}, h("h2", { text: "Settings" }), shut), look(), drawing(), facts, privacy(),
+    h("header", {}, h("h2", { text: "Settings" }), shut), look(), drawing(), helping(), facts, privacy(),
     h("section", {}, h("h3", { text: "Keys" }), button("Show the keys", shortcuts)), doctor(), goodbye());
   on("system", paint);
   paint();
