@@ -27,7 +27,7 @@ from engine import laplace
 Float = NDArray[np.float64]
 Core = Mapping[str, Any]
 WIDTH, HEADS, LAYERS, INNER = 16, 4, 3, 32
-KS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+KS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 
 
 def fresh(rng: np.random.Generator, follow: float = 1.0) -> dict[str, NDArray[np.float32]]:
@@ -109,7 +109,7 @@ class Task:
 
 def simulated(rng: np.random.Generator, size: int = 2048, targets: int = 16) -> Task:
     """SIMULATED people: u ~ N(0, I) in spaces of many widths and spreads. One in four has an ideal
-    point that bends the score, one in three slips; some spaces have a population, some grids.
+    point that bends the score, one in four slips; some spaces have a population, some have grids.
     """
     k = int(rng.choice(KS))
     b, r = max(16, size // (k + targets)), int(rng.choice((3, 6, 12, 24, 48)))
@@ -118,16 +118,17 @@ def simulated(rng: np.random.Generator, size: int = 2048, targets: int = 16) -> 
     crowd = float(rng.choice((0.0, rng.uniform(0.2, 1.5))))
     taste = rng.standard_normal((b, r)) * np.exp(rng.normal(0.0, 0.3, (b, 1)))
     bend = np.where(rng.random(b) < 0.25, rng.uniform(0.0, 0.6, b), 0.0)
-    slip = rng.choice((0.0, 0.0, 0.1, 0.2), b)
-    m = int(rng.choice((2, 2, 2, 9)))
-    shown, base, score = _items(rng, (b, k, m), (spread, crowd, taste, bend))
-    noisy = np.where(rng.random((b, k, 1)) < slip[:, None, None], 0.0, score)
+    slip = rng.choice((0.0, 0.0, 0.0, 0.1), b)
+    m, picks = (2, 1) if k < 3 or rng.random() < 0.7 else (9, 3)
+    asked = -(-k // picks)
+    shown, base, score = _items(rng, (b, asked, m), (spread, crowd, taste, bend))
+    noisy = np.where(rng.random((b, asked, 1)) < slip[:, None, None], 0.0, score)
     order = np.argsort(-(noisy + rng.gumbel(size=noisy.shape)), -1)
-    picks = 1 if m == 2 else 3
-    first, rest = order[:, :, int(rng.integers(picks))], order[:, :, picks:]
-    shots = _taken(shown, first[..., None])[:, :, 0] - _taken(shown, rest).mean(2)
-    known = np.take_along_axis(base, first[..., None], 2)[..., 0]
-    known = known - np.take_along_axis(base, rest, 2).mean(2)
+    first, rest = order[:, :, :picks], order[:, :, picks:]
+    shots = _taken(shown, first) - _taken(shown, rest).mean(2, keepdims=True)
+    known = np.take_along_axis(base, first, 2)
+    known = known - np.take_along_axis(base, rest, 2).mean(2, keepdims=True)
+    shots, known = shots.reshape(b, -1, r)[:, :k], known.reshape(b, -1)[:, :k]
     x, base, score = _items(rng, (b, targets, 2), (spread, crowd, taste, bend))
     chance = laplace.sigmoid(score[..., 0] - score[..., 1])
     return Task(shots, known, np.ones((b, k)), x[:, :, 0] - x[:, :, 1],
