@@ -25,6 +25,7 @@ BENCHES = {
     "update": "tests.bench.update:run",
     "preference": "tests.bench.preference:run",
     "newuser": "tests.bench.newuser:run",
+    "neighbours": "tests.bench.neighbours:run",
     "start": "tests.bench.start:run",
     "kills": "tests.bench.kills:run",
     "train": "tests.bench.train:run",
