@@ -17,6 +17,7 @@ from engine.data import Request, WrongSpace
 from engine.preference import PREFERENCE, ppd
 from engine.starter import axes
 from engine.starter.drawer.known import starter
+from engine.starter.drawer.personal import LONGEST, within
 from engine.starter.prior import prior
 from tests.app.people import inky
 
@@ -67,6 +68,13 @@ def test_of_a_linear_belief_the_vector_is_its_own(studio: Any, profile: int) -> 
     taste = of_belief(studio, profile, "picture", belief)
     assert taste.vector is not None
     np.testing.assert_allclose(taste.vector(), exact, atol=1e-3 * np.abs(exact).max())
+
+
+def test_to_be_better_known_turns_a_drawing_and_does_not_pull_more() -> None:
+    short, far = np.array([0.6, 0.8], np.float32), np.array([30.0, 40.0], np.float32)
+    np.testing.assert_array_equal(within(short), short)
+    np.testing.assert_allclose(within(far), LONGEST * short, rtol=1e-6)
+    assert not within(np.zeros(2, np.float32)).any()
 
 
 def test_what_lies_on_a_line_is_found_again() -> None:

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,9 @@ def half(kind: Any, quick: bool, seed: int, people: Any = None) -> list[dict[str
         rows = []
         for name, way in (WAYS | (ATTENDING if kind == "picture" else {})).items():
             made = [room.made(p, way, prompts, seed) for p in profiles]
-            rows += [_row(room, name, crowd[i], made[i], made[(i + 1) % len(made)])
-                     for i in range(count)]  # fmt: skip
+            for i in range(count):
+                row = _row(room, name, crowd[i], made[i], made[(i + 1) % len(made)])
+                rows.append(row | room.sense(made[i], prompts))
             print({k: v for k, v in _figures(rows).items() if f"_{name}_" in k}, flush=True)
     return rows
 
@@ -172,6 +174,13 @@ class Words(Room):
     def thing(self, line: dict[str, Any]) -> Any:
         return line["text"]
 
+    def sense(self, made: Made, _prompts: Sequence[str]) -> dict[str, float]:
+        """Pairs of words that are not said twice, personal beside plain."""
+        from engine.coherence import distinct2
+
+        fresh = [float(np.mean([distinct2(t) for t in ts])) for ts in (made.personal, made.plain)]
+        return {"distinct2": fresh[0] / fresh[1]}
+
     def wins(self, person: Any, mine: Made, plain: Made) -> float:
         return voices.win(person.utility, mine.personal, plain.plain)
 
@@ -214,6 +223,42 @@ class Pictures(Room):
             return None
         return np.asarray(Image.open(io.BytesIO(from_url(line["image"]))).convert("RGB"))
 
+    def sense(self, made: Made, prompts: Sequence[str]) -> dict[str, float]:
+        return {"named": self.named(made.personal, prompts),
+                "named_plain": self.named(made.plain, prompts)}  # fmt: skip
+
+    def named(self, pictures: Sequence[Any], prompts: Sequence[str]) -> float:
+        """Share of pictures whose thing is among the first five of all known ones, by the nearest
+        class mean of Lite0.
+        """
+        from PIL import Image
+
+        things, means, middle = self.classes
+        seen = self.studio.maker.encode("lite0", [Image.fromarray(p) for p in pictures]) - middle
+        best = np.argsort(-(seen @ means.T), axis=1)[:, :5]
+        asked = [p.removeprefix("a ") for p in prompts for _ in range(N)]
+        return float(np.mean([a in things[b] for a, b in zip(asked, best, strict=True)]))
+
+    @cached_property
+    def classes(self) -> tuple[Any, Any, Any]:
+        """Names (c,), unit means (c, d) about the middle, and the middle, of the collection."""
+        import io
+
+        from PIL import Image
+
+        from engine.starter.drawer.known import lesson
+
+        pool, known = self.table.pool, sorted(lesson().concepts)
+        rows = [k for k, r in enumerate(pool.records) if r["concept"] in known]
+        seen = self.studio.maker.encode(
+            "lite0", [Image.open(io.BytesIO(pool.bytes(k))).convert("RGB") for k in rows]
+        )
+        of = np.array([pool.records[k]["concept"] for k in rows])
+        means = np.stack([seen[of == name].mean(0) for name in known])
+        middle = means.mean(0)
+        means -= middle
+        return np.array(known), means / np.linalg.norm(means, axis=1, keepdims=True), middle
+
     def wins(self, person: Any, mine: Made, plain: Made) -> float:
         from tests.bench.ppd import wins
 
@@ -232,6 +277,10 @@ def _figures(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     for kind, name in dict.fromkeys((r["medium"], r["method"]) for r in rows):
         found = [r for r in rows if (r["medium"], r["method"]) == (kind, name)]
         own, swapped = (np.array([r[k] for r in found]) for k in ("own", "swapped"))
+        for key in ("named", "named_plain", "distinct2"):
+            if key not in found[0]:
+                continue
+            figures[f"{kind}_{name}_{key}"] = float(np.mean([r[key] for r in found]))
         for key, values in (("own", own), ("swapped", swapped), ("gap", own - swapped)):
             figures[f"{kind}_{name}_{key}"] = float(values.mean())
             if len(values) > 1:

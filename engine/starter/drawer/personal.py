@@ -34,6 +34,9 @@ FILE = Path(__file__).parent / "personal.safetensors"
 GROUP, DROPPED = 4, 0.1
 # Full strength of the slider, chosen on people of other seeds than those of bench ppd.
 FULL = 2.5
+# The length of a vector after eight pairs: the most that bench ppd judged at full strength. Longer
+# ones, of somebody well known, pulled drawings to pieces (docs/log.md).
+LONGEST = 1.5
 WATCHED, PROMPTS = 16, 6
 
 
@@ -143,6 +146,12 @@ def _added(told: Mapping[str, torch.Tensor], leans: torch.Tensor) -> torch.Tenso
 def ships() -> bool:
     """Whether an adapter ships for the model beside it."""
     return FILE.exists()
+
+
+def within(vector: Array) -> Array:
+    """The vector (d,), cut to LONGEST: being better known turns drawings, it pulls no more."""
+    size = float(np.linalg.norm(vector))
+    return vector if size <= LONGEST else (vector * np.float32(LONGEST / size))
 
 
 def adapter(backbone: Any) -> Personal:
