@@ -1,6 +1,7 @@
 """In a real browser: a taste is allowed to help in Settings, and the sixth may start from five."""
 
 import json
+import time
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -55,7 +56,16 @@ def known(address: str) -> list[int]:
         made.append(profile)
         if n:
             call(address, f"profiles/{profile}/helps", {"on": True})
+    settled(address, made[0], 4)
     return made
+
+
+def settled(address: str, profile: int, others: int) -> None:
+    """What was learned is stored a moment after the answers."""
+    until = time.monotonic() + 60
+    while call(address, f"profiles/{profile}/start")["media"]["text"]["others"] < others:
+        assert time.monotonic() < until, "the tastes that may help were not stored"
+        time.sleep(0.2)
 
 
 @pytest.fixture
@@ -98,6 +108,7 @@ def test_five_who_help_start_the_sixth(visit: Any, address: str, known: list[int
         "() => document.querySelector('[aria-label^=\"Let this\"] button').ariaPressed === 'true'"
     )
 
+    settled(address, new, 5)
     page = visit(new)
     page.get_by_role("button", name=OFFER).click()
     page.get_by_text("Started from what 5 tastes here have in common").wait_for()

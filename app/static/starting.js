@@ -9,14 +9,14 @@ const complain = (wrong) => toast(wrong.message, null, { bad: true });
 
 /** One line under the question; hidden as soon as there is an answer, or where too few tastes may help. */
 export function startOffer() {
-  const node = h("div", { class: "row start-offer", hidden: true });
+  const node = h("div", { class: "keep-taste start-offer", hidden: true });
   const answers = () => state.progress[state.medium]?.answers ?? state.profile?.answers?.[state.medium] ?? 0;
   const paint = (told) => {
     const about = told.media[state.medium];
     node.hidden = !about.offered || answers() > 0;
     clear(node,
-      h("p", { class: "note", text: about.on ? `Started from what ${plural(about.from, "taste")} here have in common; your first answers tell which are like you.` : `${about.others} tastes here may help you start.` }),
-      button(about.on ? "Start from nothing" : "Start from people like you", () => choose(!about.on), { kind: "quiet" }));
+      h("p", { text: about.on ? `Started from what ${plural(about.from, "taste")} here have in common; your first answers tell which are like you.` : `${about.others} tastes here may help you start.` }),
+      button(about.on ? "Start from nothing" : "Start from people like you", () => choose(!about.on)));
   };
   const look = async () => {
     node.hidden = true;
