@@ -45,6 +45,11 @@ class Starter:
 
         return MODEL
 
+    @property
+    def heeds(self) -> bool:
+        """Whether an adapter for a person's vector lies beside it. Asked before torch is loaded."""
+        return not self.why_not and (self.place().parent / "personal.safetensors").exists()
+
     def leads(self) -> bool:
         """Whether drawings stand before what the collection has; a measure and its gate decide."""
         from engine.starter.drawer.known import lesson
@@ -111,7 +116,7 @@ class Own:
 
     found: Found
     wanted: Wanted
-    ships = False
+    ships = heeds = False
     why_not = ""
 
     @property
@@ -195,7 +200,8 @@ class Absent:
     """Nothing draws: what was asked for cannot be used, and the studio goes on without."""
 
     why: str
-    ships, title = False, ""
+    ships = heeds = False
+    title = ""
     size = None
 
     @property

@@ -5,6 +5,8 @@ that cannot be used leaves a studio without drawings, never a broken one.
 import io
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -121,7 +123,9 @@ def test_keep_tunes_it_and_what_leaves_names_its_base(own: Any) -> None:
     offer = studio.keeping.offer(user, profile, "picture")
     assert offer["ready"], offer["why"]
     assert all("not measured" in c["gain"] and c["minutes"] > 0 for c in offer["presets"])
+    drawing.model(studio)
     job = studio.keeping.tune(user, profile, FEW)
+    assert not studio.maker.drawer_loaded(), "its memory is for the training"
     studio.jobs.step()
     done = studio.keeping.job(user, job["id"])
     assert done["state"] == "done", done["error"]
@@ -190,6 +194,19 @@ def test_a_single_file_is_drawn_with_tuned_and_taken_home_like_a_folder(
     shutil.rmtree(file.with_suffix(""))
     draws = chosen(flags(file))
     assert isinstance(draws, Absent) and "small files of its family" in draws.why_not
+
+
+def test_what_may_be_chosen_is_told_before_torch_is_loaded() -> None:
+    """The first paint of the page waits for it."""
+    text = (
+        "import sys\nfrom types import SimpleNamespace as N\nfrom app.bending import depths\n"
+        "from app.picture_models import Starter\n"
+        "print(*depths(N(maker=N(draws=Starter()))), 'torch' in sys.modules)"
+    )
+    made = subprocess.run(
+        [sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert made.stdout.split() == ["instant", "guided", "steered", "tuned", "False"]
 
 
 # what cannot be used
