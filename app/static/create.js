@@ -144,12 +144,18 @@ export class Create {
     this.abort();
     const prompt = this.prompt.value.trim();
     if (!prompt) return this.prompt.focus();
+    let profile;
+    try {
+      // A first taste is made before the run begins: a change of taste ends what runs.
+      profile = await ensure();
+    } catch (wrong) {
+      return this.say(why(wrong), true);
+    }
     const control = new AbortController();
     this.running = control;
     this.#busy(true);
     let run = null;
     try {
-      const profile = await ensure();
       const medium = state.medium;
       const body = { medium, prompt, n: count(medium), strength: Number(this.slider.value) / 100, seed: Number(this.seed.value) || 0 };
       if (this.depth.value) body.depth = this.depth.value;

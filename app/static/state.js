@@ -31,7 +31,9 @@ export async function start() {
   state.medium = medium in MEDIA ? medium : "picture";
   const last = Number(recall(SAVED.profile));
   const found = profiles.find((row) => row.id === last) ?? profiles[profiles.length - 1];
-  if (found) use(found);
+  // A quick click may have taken it up already; telling it anew would end what was begun.
+  if (found && found.id === state.profile?.id) state.profile = found;
+  else if (found) use(found);
   else tell("profile", null);
 }
 
@@ -54,9 +56,10 @@ export function use(profile) {
 /** The profile of this visit; made silently on the first click. */
 export async function ensure() {
   if (!state.profile) {
-    const made = await post("profiles", {});
-    state.profiles.push(made);
-    use(made);
+    // A click may come before the list has: what is there already is not made again.
+    state.profiles = (await get("profiles")).profiles;
+    if (!state.profiles.length) state.profiles.push(await post("profiles", {}));
+    if (!state.profile) use(state.profiles[state.profiles.length - 1]);
   }
   return state.profile;
 }
