@@ -141,6 +141,41 @@ def test_the_nearest_take_over_and_undo_brings_the_first_start_back(
             again.starting.begin(user, made, KIND, True)
 
 
+def test_a_later_choice_outdates_what_was_taken_with_answers_before_it(
+    studio: Any, user: int, key: Any
+) -> None:
+    made = int(studio.new_profile(user)["id"])
+    studio.starting.begin(user, made, KIND, True)
+    choose(studio, user, made, key, FROM)
+    studio.ahead.settle()
+    for _ in range(FROM):
+        studio.undo(user, made, KIND, key())
+    studio.starting.begin(user, made, KIND, False)
+    for _ in range(FROM):
+        studio.redo(user, made, KIND, key())
+    mind = studio.minds.seat(made, KIND).mind
+    assert mind.answers == FROM and not prior_mean(studio, made).any()
+    own = mind.refit(studio.store.comparisons(made, KIND))
+    told, wanted = (b.believe(mind.shelf.features.matrix)[0] for b in (mind.belief, own))
+    assert np.corrcoef(told, wanted)[0, 1] > 0.9
+
+
+def test_a_taste_that_is_taken_along_leaves_its_start_behind(
+    studio: Any, user: int, key: Any
+) -> None:
+    made = int(studio.new_profile(user)["id"])
+    studio.starting.begin(user, made, KIND, True)
+    choose(studio, user, made, key, FROM)
+    studio.ahead.settle()
+    body, _, _ = studio.export(user, made)
+    assert b"starter:text" in body and b'"who"' not in body and b"narrow" not in body
+    copy = int(studio.import_bundle(user, body)["id"])
+    assert studio.store.starts.of(copy, KIND, "starter:text") is None
+    assert np.allclose(liking(studio, copy), liking(studio, made), atol=1e-4)
+    choose(studio, user, copy, key, 1)
+    assert studio.minds.seat(copy, KIND).mind.answers == FROM + 1
+
+
 def test_who_helped_and_is_deleted_is_in_nobody_any_more(studio: Any, user: int, key: Any) -> None:
     made = int(studio.new_profile(user)["id"])
     choose(studio, user, made, key, 0)
