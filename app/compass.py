@@ -153,8 +153,9 @@ class Compass:
         known, shelf = axes.pool_axes(kind), self.studio.shelves.starter(kind)
         by_hash = {self.studio.shelves.candidate(int(i)).hash: int(i) for i in shelf.features.ids}
         records = self.studio.shelves.pool(kind).records
-        ids = np.array([by_hash[r["hash"]] for r in records], np.int64)
-        return Features(known.space, ids, known.standard(known.raw))
+        rows = [k for k, r in enumerate(records) if r["hash"] in by_hash]
+        ids = np.array([by_hash[records[k]["hash"]] for k in rows], np.int64)
+        return Features(known.space, ids, known.standard(known.raw[rows]))
 
     def _measured(self, kind: Kind, item: int) -> Array | None:
         """(k,) of a thing outside the pool; None when it was deleted since."""

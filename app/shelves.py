@@ -76,7 +76,7 @@ class Shelves:
         with self._lock:
             if kind not in self._starter:
                 self._stock(kind)
-                self._starter[kind] = self._build(kind, self.store.items(kind, None))
+                self._starter[kind] = self._build(kind, self._items(kind, None))
             return self._starter[kind]
 
     def of_profile(self, profile: int, kind: Kind) -> Shelf:
@@ -87,7 +87,7 @@ class Shelves:
         with self._lock:
             if (user, kind) not in self._own:
                 shared = self.starter(kind)
-                items = self.store.items(kind, user)
+                items = self._items(kind, user)
                 same = len(items) == len(shared.features)
                 self._own[user, kind] = shared if same else self._build(kind, items)
                 while len(self._own) > KEPT:
@@ -99,6 +99,11 @@ class Shelves:
             for kind in ("picture", "text"):
                 self._own.pop((user, kind), None)
                 self._planes.pop((user, kind), None)
+
+    def _items(self, kind: Kind, user: int | None) -> list[Candidate]:
+        from engine.starter.pool import MISNAMED
+
+        return [c for c in self.store.items(kind, user) if c.hash not in MISNAMED]
 
     def _build(self, kind: Kind, items: Sequence[Candidate]) -> Shelf:
         hashes = [c.hash for c in items]
@@ -140,8 +145,9 @@ class Shelves:
                 pool = self.pool(kind)
                 shelf = self.starter(kind)
                 order = {self._candidates[int(i)].hash: r for r, i in enumerate(shelf.features.ids)}
-                rows = np.array([order[r["hash"]] for r in pool.records])
-                self._axes[kind] = report.axes(shelf, rows, pool.stats, pool.stat_names)
+                told = [k for k, r in enumerate(pool.records) if r["hash"] in order]
+                rows = np.array([order[pool.records[k]["hash"]] for k in told])
+                self._axes[kind] = report.axes(shelf, rows, pool.stats[told], pool.stat_names)
             return self._axes[kind]
 
     def plane(self, user: int, kind: Kind) -> NDArray[np.float32]:

@@ -193,3 +193,14 @@ def test_restore_takes_answers_back_one_row_each(studio: Any, user: int, key: An
     assert mind(studio, profile).seq == version["seq"]
     studio.redo(user, profile, "picture", key())
     assert studio.restore(user, profile, version["id"])["taken_back"] == 1
+
+
+def test_a_drawing_that_is_not_what_its_name_says_is_on_no_shelf(studio: Any, user: int) -> None:
+    from engine.starter.pool import MISNAMED
+
+    pool = studio.shelves.pool("picture")
+    shelf = studio.shelves.of_user(user, "picture")
+    shown = {studio.shelves.candidate(int(i)).hash for i in shelf.features.ids}
+    assert MISNAMED <= {r["hash"] for r in pool.records}
+    assert shown == {r["hash"] for r in pool.records} - MISNAMED
+    assert len(studio.shelves.axes("picture")) == len(pool.stat_names)
