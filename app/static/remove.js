@@ -8,7 +8,7 @@ import { refresh, state } from "./state.js";
 const WORDS = {
   profiles: "the taste itself", questions: "questions asked", answers: "answers", shown: "things shown", effective: "answers in the sums",
   tops: "last-answer marks", open_questions: "open questions", versions: "versions", generations: "runs of Create", items: "own pictures and texts",
-  embeddings: "measurements of them", media: "picture files", jobs: "jobs", events: "events",
+  embeddings: "measurements of them", media: "picture files", jobs: "jobs", events: "events", starts: "tastes it had helped to start, now without it",
 };
 
 export function removal() {
