@@ -6,7 +6,8 @@ in SD3 and Flux) and t = max(0, u W_1) W_2 are a few tokens read from the person
 is twice the tokens. Only W_1, W_2, W'_k and W'_v are learnt. W'_v starts at zero and nothing has a
 bias, so that a fresh adapter, the zero vector and strength 0 are the base model. The paper reads u
 by a vision-language model; here it is any vector of the adapter's space (engine/preference/ppd.py).
-Hooks come off with the block.
+`late` is ours: the first steps, which settle what is drawn, may be left to the words alone (why:
+docs/decisions/0006). Hooks come off with the block.
 """
 
 import json
@@ -46,7 +47,8 @@ def attentions(module: torch.nn.Module) -> dict[str, Any]:
 class Personal:
     """The learnt part, for one base model. `weights`: "read" (d, hidden), "tell" (hidden, tokens *
     width), and for each attention "PATH.k" and "PATH.v" (width, inner). `space` is where vectors
-    must come from, `base` the name of the model's weights, `card` what is told of it.
+    must come from, `base` the name of the model's weights, `card` what is told of it. `late`: the
+    share of the noise (timestep over its most) from which on the person is heard; 1 is always.
     """
 
     space: str
@@ -54,6 +56,7 @@ class Personal:
     weights: dict[str, Tensor]
     tokens: int = TOKENS
     card: Mapping[str, Any] = field(default_factory=dict)
+    late: float = 1.0
 
     @classmethod
     def fresh(cls, backbone: Any, space: str, dim: int, seed: int = 0) -> "Personal":
@@ -78,12 +81,16 @@ class Personal:
         return found.view(len(people), self.tokens, -1)
 
     @contextmanager
-    def on(self, module: Any, people: Tensor, rows: Index = None) -> Iterator[None]:
+    def on(
+        self, module: Any, people: Tensor, rows: Index = None, late: float | None = None
+    ) -> Iterator[None]:
         """Attach inside the block. people (P, d); `rows` (B,) gives each row of the batch its
-        person, a negative number nobody; None means the first for all.
+        person, a negative number nobody; None means the first for all. `late`: in place of its own.
         """
-        handles, told = [], _Told(self, people, rows)
+        handles, told = [], _Told(self, people, rows, self.late if late is None else late)
         try:
+            if told.late < 1.0:
+                handles.append(module.register_forward_pre_hook(told.clock, with_kwargs=True))
             for path, layer in attentions(module).items():
                 heads = _Heads(layer, self.weights[f"{path}.k"], self.weights[f"{path}.v"], told)
                 handles.append(layer.to_q.register_forward_hook(heads.asked))
@@ -98,7 +105,8 @@ class Personal:
         from safetensors.torch import save_file
 
         told = {"format": FORMAT, "space": self.space, "base": self.base,
-                "tokens": str(self.tokens), "card": json.dumps(dict(self.card))}  # fmt: skip
+                "tokens": str(self.tokens), "card": json.dumps(dict(self.card)),
+                "late": f"{self.late:g}"}  # fmt: skip
         state = {k: v.detach().half().cpu().contiguous() for k, v in self.weights.items()}
         save_file(state, str(path), metadata=told)
 
@@ -117,7 +125,7 @@ class Personal:
             raise ValueError(f"{path.name} is not a personal adapter of this studio")
         try:
             made = cls(told["space"], told["base"], weights, int(told["tokens"]),
-                       json.loads(told["card"]))  # fmt: skip
+                       json.loads(told["card"]), float(told.get("late", 1.0)))  # fmt: skip
         except (KeyError, ValueError) as wrong:
             raise ValueError(f"{path.name} does not say what it is for: {wrong}") from None
         made.check(path.name)
@@ -148,10 +156,16 @@ class Personal:
 class _Told:
     """Tokens of the rows that are in the denoiser, gathered anew only when the rows change."""
 
-    def __init__(self, personal: Personal, people: Tensor, rows: Index) -> None:
-        self.all, self.rows = personal.tokens_of(people), rows
+    def __init__(self, personal: Personal, people: Tensor, rows: Index, late: float = 1.0) -> None:
+        self.all, self.rows, self.late, self.heard = personal.tokens_of(people), rows, late, True
         self.last: Tensor | None = None
         self.found = self.all[:1]
+
+    def clock(self, module: Any, inputs: Any, named: Mapping[str, Any]) -> None:
+        """Before each pass of the denoiser: is it late enough? UNets take the step second."""
+        step = named.get("timestep", inputs[1] if len(inputs) > 1 else 0.0)
+        most = 1.0 if type(module).__name__.startswith("Flux") else 1000.0
+        self.heard = float(torch.as_tensor(step, dtype=torch.float32).max()) <= self.late * most
 
     def now(self) -> Tensor:
         """(B or 1, tokens, width)."""
@@ -176,8 +190,10 @@ class _Heads:
 
     def answered(self, _module: Any, _inputs: Any, output: Any) -> Any:
         assert self.query is not None
-        added = self.personal(self.query)
-        self.query = None
+        query, self.query = self.query, None
+        if not self.told.heard:
+            return output
+        added = self.personal(query)
         if isinstance(output, tuple):
             return (output[0] + added, *output[1:])
         return output + added.view_as(output)

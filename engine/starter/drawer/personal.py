@@ -37,6 +37,8 @@ FULL = 2.5
 # The length of a vector after eight pairs: the most that bench ppd judged at full strength. Longer
 # ones, of somebody well known, pulled drawings to pieces (docs/log.md).
 LONGEST = 1.5
+# Of eight steps the first three are the words' own (docs/decisions/0006).
+LATE = 0.6
 WATCHED, PROMPTS = 16, 6
 
 
@@ -61,7 +63,8 @@ class Lesson:
 
     def __init__(self, backbone: Any, lot: Lot, crowd: Crowd, plan: Plan) -> None:
         self.backbone, self.lot, self.crowd, self.plan = backbone, lot, crowd, plan
-        self.adapter = Personal.fresh(backbone, SPACE, lot.features.shape[1], plan.seed)
+        made = Personal.fresh(backbone, SPACE, lot.features.shape[1], plan.seed)
+        self.adapter = replace(made, late=LATE)
         self.steps = 0
         for tensor in self.adapter.tensors():
             tensor.requires_grad_(True)
@@ -127,7 +130,7 @@ class Lesson:
             leans = self.crowd.leans[who] * ~dropped[:, None]
             told_more = {**told, "pooled_projections": _added(told, leans[twice])}
             leaned = face.predict(mixed, steps, told_more)
-        with self.adapter.on(self.backbone.trainable(), people, rows):
+        with self.adapter.on(self.backbone.trainable(), people, rows, late=1.0):
             mine = face.predict(mixed, steps, told)
         a, b, gap = _far(mine, target), _far(base, target), _far(mine, leaned)
         return a, b, gap

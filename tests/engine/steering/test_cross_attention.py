@@ -1,5 +1,6 @@
 """The personal attention on every family: nothing told is the base, rows are each their own."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +160,21 @@ def test_another_model_is_refused() -> None:
     backbone.name = "tiny-other"
     with pytest.raises(WrongSpace, match="tiny-sd3"), personal(backbone, adapter, [ONE], 1.0):
         raise AssertionError
+
+
+def test_a_late_voice_leaves_the_first_steps_to_the_words(
+    backbone: Diffusion, tmp_path: Path
+) -> None:
+    """Heard never, it is the base; heard from the second of two steps on, it is neither the base
+    nor what is heard from the start; the file keeps it.
+    """
+    taught = learnt(backbone)
+    base = drawn(backbone, taught, [None, None])
+    never, second = replace(taught, late=-1.0), replace(taught, late=0.5)
+    assert all(same(drawn(backbone, never, [ONE, OTHER]), base))
+    late = drawn(backbone, second, [ONE, OTHER])
+    assert same(late, base) == [False, False]
+    assert same(late, drawn(backbone, taught, [ONE, OTHER])) == [False, False]
+    second.save(tmp_path / "a.safetensors")
+    assert Personal.load(tmp_path / "a.safetensors").late == 0.5
+    assert hooks(backbone.trainable()) == 0
