@@ -5,7 +5,7 @@ pictures by content hash and the belief that will judge its samples.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,7 +116,9 @@ class PictureOrders:
     # the order
 
     def cards(self, room: Any, speed: float) -> list[dict[str, Any]]:
-        """The cards with their cost here."""
+        """The cards with their cost here; a large model leaves the studio before it is tuned."""
+        if not self.draws.ships and self.studio.maker.drawer_loaded():
+            room = replace(room, memory=room.memory + self.draws.needs(room.width))
         return [self._card(name, room, speed) for name in PRESETS]
 
     def _card(self, name: str, room: Any, speed: float) -> dict[str, Any]:
