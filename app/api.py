@@ -17,6 +17,7 @@ from pydantic import Field
 from app.accounts import COOKIE, LASTS, Accounts, LoginRefused
 from app.api_checks import check_routes
 from app.api_compass import compass_routes
+from app.api_describing import describing_routes
 from app.api_keep import keep_routes
 from app.api_made import made_routes
 from app.api_reasons import reason_routes
@@ -102,6 +103,7 @@ def routes(studio: Studio, accounts: Accounts) -> APIRouter:
     made_routes(router, studio)
     reason_routes(router, studio)
     compass_routes(router, studio)
+    describing_routes(router, studio)
     check_routes(router, studio)
     starting_routes(router, studio)
     return router

@@ -154,6 +154,7 @@ class Carrying:
 
     def _prompted(self, what: Any, profile: int) -> Any:
         """With the taste as a text; at 'vector only' there is none."""
+        from app.describing import written
         from app.shots import system_prompt, words
         from engine.exports.checks.answers import kept
 
@@ -161,7 +162,9 @@ class Carrying:
             return what
         owner = self.studio.store.profile(profile).user_id
         axes = self.studio.belief(owner, profile, "text")["axes"]
-        return replace(what, prompt=system_prompt(words(axes), kept(what)[0]))
+        # Own words leave at "full" alone; what the answers suggest stands in the opening anyway.
+        own = written(self.studio, profile, "text") if what.facts.privacy == "full" else ""
+        return replace(what, prompt=system_prompt(words(axes), kept(what)[0], own))
 
     def _direction(self, profile: int) -> Any:
         from app.create import direction

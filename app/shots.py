@@ -17,15 +17,20 @@ def words(axes: Iterable[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(sure))
 
 
-def system_prompt(said: Sequence[str], answers: Sequence[Mapping[str, Any]]) -> str:
-    """The text, or nothing where neither words nor examples are known."""
+def system_prompt(
+    said: Sequence[str], answers: Sequence[Mapping[str, Any]], about: str = ""
+) -> str:
+    """The text, or nothing where neither words nor examples are known. `about`: what the person
+    wrote of their own taste.
+    """
     from engine.data import Request
     from engine.steering.prompt import said as told
 
     opening = told(Request(""), said, 1.0).system if said else ""
     shots = [_shot(n, *pair) for n, pair in enumerate(_chosen(answers), 1)]
-    parts = [opening, *shots, TASK if shots else ""]
-    return "\n\n".join(filter(None, parts)) + "\n" if opening or shots else ""
+    own = f"## About this person\n\n{about}" if about else ""
+    parts = [opening, own, *shots, TASK if shots else ""]
+    return "\n\n".join(filter(None, parts)) + "\n" if opening or own or shots else ""
 
 
 def _chosen(answers: Sequence[Mapping[str, Any]]) -> list[tuple[Any, Any]]:

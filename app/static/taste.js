@@ -5,6 +5,7 @@ import { axes } from "./axes.js";
 import { checks } from "./checks.js";
 import { Compass } from "./compass.js";
 import { curve } from "./curve.js";
+import { describe } from "./describe.js";
 import { button, clear, h, onShow, plural } from "./dom.js";
 import { kinds, methods } from "./kinds.js";
 import { accuracyWords } from "./liking.js";
@@ -59,6 +60,7 @@ function full(belief, medium) {
         curve(belief.history), h("div", { class: "facts-box" }, h("p", { text: agreement(belief.self_agreement) }), h("p", { text: side(belief.side_bias) })), methods(belief.methods))),
     kinds(belief.kinds, belief.medium),
     new Compass(state.profile.id, belief.medium).node,
+    belief.medium === "text" ? describe(state.profile.id, belief.medium) : null,
     checks(state.profile.id, belief.medium),
     belief.reasons?.of ? reasons(belief.reasons) : null,
     h("section", {}, h("h2", { text: "Map of the collection" }), h("p", { class: "note", text: "Point at a mark to see what it is; press it for a large view." }),

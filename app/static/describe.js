@@ -1,0 +1,26 @@
+// A few words about the person: suggested by the answers, the person's to change.
+
+import { get, post } from "./api.js";
+import { button, clear, h } from "./dom.js";
+
+export function describe(profile, medium) {
+  const node = h("section", { class: "describe", "aria-label": "In your own words" });
+  const path = `profiles/${profile}/description`;
+  const load = () => get(`${path}?medium=${medium}`).then(paint).catch((wrong) => clear(node, h("p", { class: "bad", text: wrong.message })));
+
+  function paint({ written, suggested, most }, done = "") {
+    const field = h("textarea", { class: "field", rows: 3, maxlength: most, "aria-label": "About this person",
+      placeholder: "Nothing is sure enough yet. Write it yourself: how should things be written for you?" });
+    field.value = written || suggested;
+    const status = h("p", { class: "status", role: "status", "aria-live": "polite", text: done });
+    const send = (text, words) => post(path, { medium, text }).then((told) => paint(told, words)).catch((wrong) => ((status.textContent = wrong.message), status.classList.add("bad")));
+    clear(node, h("h2", { text: "In your own words" }),
+      h("p", { class: "note", text: `${written ? "As you wrote it." : "As your answers suggest it."} It stands first where your taste leaves as text with everything in it: the system prompt on Keep. The small model that ships does not read it well enough, so Create does not use it.` }),
+      field, h("div", { class: "row" },
+        button("Save these words", () => send(field.value, "Saved."), { kind: "primary" }),
+        written ? button("Back to what my answers say", () => send("", "Back to what your answers say.")) : null), status);
+  }
+
+  load();
+  return node;
+}
