@@ -1,4 +1,4 @@
-"""Teaching a language model to read a person's pairs: FSPO's meta-training (methods.md 3).
+"""Teaching a language model to read a person's pairs: FSPO's meta-training.
 
 min over one adapter of E_i E_{(x, y_w, y_l), shots ~ D_i} (h - 1 / (2 beta))^2, h the log-ratio of
 chosen over rejected against the model without the adapter, both after the shots (Singh et al. 2025,

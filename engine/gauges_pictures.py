@@ -4,7 +4,7 @@ Pure functions on checks. A check holds step, win (share of samples liked more t
 model's, by the belief), sure (the same, doubt included), winner (how much worse the chosen
 pictures are drawn than before, as a share), distance (of its answers from the base model's, as a
 share of that model's error) and, where measured, agreement and held. The guard on the winner is
-docs/methods.md's for Diffusion-DPO: low beta wins by drawing everything worse.
+the toy of docs/log.md for Diffusion-DPO: low beta wins by drawing everything worse.
 """
 
 from collections.abc import Mapping, Sequence

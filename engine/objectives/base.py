@@ -1,6 +1,6 @@
 """What an objective is: one pure function from log-probabilities to a loss per group.
 
-A group is a prompt with K completions, best first; a pair is a group of two (papers.md 3.3). The
+A group is a prompt with K completions, best first; a pair is a group of two. The
 trainer knows nothing of the method: it makes a `Batch`, calls `loss(batch, settings)` and steps on
 the mean. For a diffusion model a and b are negative, scaled denoising errors; nothing else changes.
 """

@@ -3,7 +3,7 @@
 Directional Preference Alignment (arXiv 2402.18571, founding paper 16): R(x, v) = v . r(x) with
 |v| = 1. From answers, P(A > B) = sigma(s v . (r(A) - r(B))): a Gaussian over w = s v (laplace.py),
 then its length is taken off; the doubt about w is the angle in which v may lie. `neighbours` is RPS
-(methods.md 2.5). Assumes axes that were standardised on the pool (starter/axes.py) and a taste that
+(ICLR 2026). Assumes axes that were standardised on the pool (starter/axes.py) and a taste that
 grows along them; a liking for the middle of an axis is not seen, nor is what the axes do not name.
 """
 

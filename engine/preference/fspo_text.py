@@ -1,4 +1,4 @@
-"""FSPO's language-model form: the last labelled pairs stand before the question (methods.md 3).
+"""FSPO's language-model form: the last labelled pairs stand before the question.
 
 How much a person prefers an answer y to a question x is its likelihood after the pairs D; what it
 has without them is everybody's, and the rest is the person's own:

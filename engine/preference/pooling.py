@@ -4,7 +4,7 @@ Each person who opted in counts once, however many answers or profiles they have
 is clipped to the length a typical taste has under the prior; below five people the prior is
 returned as it is. So one person moves the pooled mean by at most 2 R / n whatever they send, and a
 share f of conspirators by 2 R f, where R is that length: a bound that does not depend on the
-others (a median's does). Clipped means: Karimireddy, He & Jaggi 2021; limits: reliability.md B4.
+others (a median's does). Clipped means: Karimireddy, He & Jaggi 2021.
 `pooled` keeps the prior's doubt whole: how alike people are is for the shared models to learn.
 
 Two starts for a person who asks for one. `common`, before any answer: the pooled mean, shrunk by

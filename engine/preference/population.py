@@ -1,5 +1,5 @@
 """What many people have in common, learnt from their answers: the population's score of each item
-and the few directions along which people differ. The score of design.md, section 4.
+and the few directions along which people differ. Score = this + the person's own.
 
 `of_items`: people judged the same items. Factor analysis with missing answers by EM (Rubin & Thayer
 1982), SVD start and L2 on the loadings, which PReF (arXiv 2503.06358) found crucial: the judgement

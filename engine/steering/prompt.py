@@ -27,7 +27,7 @@ def said(request: Request, words: Sequence[str], strength: float) -> Request:
 def in_words(direction: Mapping[str, float]) -> str:
     """A direction as opening words, in hundredths: weights of any length are made a unit.
 
-    Rounded, it is a unit vector only nearly (methods.md 2.2).
+    Rounded, it is a unit vector only nearly (DPA, arXiv 2402.18571).
     """
     length = sum(v * v for v in direction.values()) ** 0.5
     if not length:

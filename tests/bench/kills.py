@@ -27,7 +27,7 @@ CLIENTS = 4
 
 
 def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any]:
-    """Figures of benches.md; 50 rounds."""
+    """Figures; 50 rounds."""
     rounds = 3 if quick else 50
     rng = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as temp:

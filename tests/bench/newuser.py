@@ -25,7 +25,7 @@ TOLD = ("bradley_terry", "ideal_point", "pal", "fspo", "auto")
 
 
 def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any]:
-    """Figures of benches.md; a row a method."""
+    """Figures; a row a method."""
     rounds = 5 if quick else 25
     rng = np.random.default_rng(seed)
     features = world(rng, 400, D)

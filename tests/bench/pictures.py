@@ -25,7 +25,7 @@ THINGS = ("bear", "bus", "star", "tulip")
 
 
 def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any]:
-    """Figures of benches.md; a row per pair of sides with both medians."""
+    """Figures; a row per pair of sides with both medians."""
     from engine.starter.drawer.known import starter
     from engine.starter.drawer.personal import adapter
 

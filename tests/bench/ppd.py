@@ -29,7 +29,7 @@ POPULATION = 80
 
 
 def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any]:
-    """Figures of benches.md over people; a row each."""
+    """Figures over people; a row each."""
     table = Table()
     rng = np.random.default_rng([seed, 41])
     count = QUICK if quick else PEOPLE

@@ -23,7 +23,7 @@ PEOPLE, PROMPT, RANKS = 64, 32, (4, 8, 16)
 
 
 def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any]:
-    """Figures of benches.md; rows per set of layers."""
+    """Figures; rows per set of layers."""
     rounds = 3 if quick else 11
     backbone = CausalLM.load(str(MODEL), cpu=True)
     generator = torch.Generator().manual_seed(seed)

@@ -21,7 +21,7 @@ SMALL, SIDE, BLOCKS = 32, 160, (0, 2, 4, 7)
 
 
 def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any]:
-    """Figures of benches.md; one row per concept and per style."""
+    """Figures; one row per concept and per style."""
     from engine.starter.drawer.data import STYLES, lesson, read
     from engine.starter.drawer.known import starter
 

@@ -56,7 +56,7 @@ VOICES: dict[str, tuple[str, str, Callable[[str], float]]] = {
 
 
 def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any]:
-    """Figures of benches.md; one row per voice and strength."""
+    """Figures; one row per voice and strength."""
     from engine.backbones.causal_lm import CausalLM
 
     backbone = CausalLM.load(str(ROOT / ".models" / "SmolLM2-135M-Instruct"), cpu=True)

@@ -22,7 +22,7 @@ HELD = 300
 def run(
     quick: bool = False, seed: int = 0, people: Any = None, data: Path | None = None
 ) -> dict[str, Any]:
-    """Figures and rows of benches.md for both media; keys end in _picture or _text."""
+    """Figures and rows for both media; keys end in _picture or _text."""
     figures: dict[str, float] = {}
     rows: list[dict[str, Any]] = []
     count = 12 if quick else 200

@@ -61,7 +61,7 @@ class Side:
 
 
 def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any]:
-    """Figures of benches.md, rows per side."""
+    """Figures, rows per side."""
     steps = 4 if quick else 12
     python = peer_python()
     with tempfile.TemporaryDirectory() as name:

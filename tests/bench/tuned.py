@@ -27,7 +27,7 @@ PROMPTS = (Path(__file__).parent / "prompts.txt").read_text().splitlines()
 
 
 def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any]:
-    """Words, then pictures (draws.py): figures of benches.md, rows per person."""
+    """Words, then pictures (draws.py): figures, rows per person."""
     from tests.bench import draws
 
     halves = [words(quick, seed, people), draws.run(quick, seed)]

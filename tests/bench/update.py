@@ -19,7 +19,7 @@ HISTORY = (10, 1_000, 20_000)
 
 
 def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any]:
-    """Figures of benches.md; times are medians of interleaved rounds."""
+    """Figures; times are medians of interleaved rounds."""
     figures: dict[str, float] = {}
     rows: list[dict[str, Any]] = []
     for d in (16, 64, 256):

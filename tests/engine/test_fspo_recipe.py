@@ -124,7 +124,7 @@ def people() -> list[Person]:
 def test_the_loss_before_anything_is_learnt(
     lm: Any, tmp_path: Path, objective: str, beta: float, first: float
 ) -> None:
-    """(1 / (2 beta))^2 with target margin 1 / (2 beta), and ln 2 (methods.md 3.7)."""
+    """(1 / (2 beta))^2 with target margin 1 / (2 beta), and ln 2."""
     plan = Plan(tmp_path, shots=1, objective=objective, beta=beta, steps=1, batch=2)
     run = fspo_recipe.training(lm, people(), plan)
     assert run.one()["loss"] == pytest.approx(first, rel=1e-4)

@@ -20,7 +20,7 @@ SEEDS = 25
 
 def learned(name: str, seed: int) -> tuple[float, float]:
     """Accuracy after 10 and 20 picks of pairs: five directions, |w| = 3, pool of 400, unit prior
-    (methods.md, 5.2).
+    (PReF, arXiv 2503.06358, restated).
     """
     rng = np.random.default_rng(seed)
     features = world(rng, 400, 5)

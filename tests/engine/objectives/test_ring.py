@@ -46,7 +46,7 @@ def dpo(beta: float) -> Plan:
 
 
 def test_diffusion_dpo_goes_where_it_is_told_and_beta_holds_it_back() -> None:
-    """Right: 1.00, 0.86, then less. At beta 2, where papers.md begins, it is 1.00 too: no order."""
+    """Right: 1.00, 0.86, then less. At beta 2 it is 1.00 too: no order."""
     share = {}
     for beta in (10.0, 40.0, 160.0):
         drawn = draw(tuned(dpo(beta), sided()))

@@ -150,7 +150,7 @@ def test_best_of_sixteen_walks_along_the_front() -> None:
 
 
 def world(rng: np.random.Generator):  # type: ignore[no-untyped-def]
-    """methods.md 2.7: answers in 8 numbers, rewards - |y - a|^2 and - |y - b|^2."""
+    """Answers in 8 numbers, rewards - |y - a|^2 and - |y - b|^2."""
     a, across = rng.standard_normal((2, 8))
     a /= np.linalg.norm(a)
     across -= (across @ a) * a

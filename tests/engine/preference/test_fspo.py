@@ -95,7 +95,7 @@ def test_ipo_before_anything_is_known(beta: float, loss: float) -> None:
 
 @pytest.mark.parametrize("objective", ["logistic", "ipo"])
 def test_a_thousand_people_teach_what_ten_cannot(objective: str) -> None:
-    """papers.md, row 49; simulated people. Measured: .82, .68 from ten, .65 a fit of its own."""
+    """Simulated people. Measured: .82, .68 from ten, .65 a fit of its own."""
     meta = Meta(objective, steps=150, rate=1e-2, map_rate=2e-2)
     seeds = (0, 1)
     many, few = (np.mean([toy.accuracy(toy.taught(n, s, meta), s) for s in seeds])
