@@ -28,7 +28,7 @@ ALIKE: dict[str, Any] = {"objective": "diffusion_dpo", "batch": 4, "micro": 4, "
 OTHERS: dict[str, Any] = {**ALIKE, "batch": 2, "micro": 1, "rate": 1e-4}
 # What simulated people gained in bench tuned; only "quick" was measured.
 GAIN = {
-    "quick": "Two simulated people liked it more than plain in 76 of 100.",
+    "quick": "Eight simulated people liked it more than plain in 81 of 100.",
     "good": "Gain not measured yet.",
     "best": "Gain not measured yet.",
 }

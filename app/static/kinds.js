@@ -36,7 +36,7 @@ function kind({ name, item, share, low, high, sure }, even) {
 export function methods({ held_out: held, blend, used }) {
   if (!used?.length) return null;
   const why = held
-    ? `${plural(held, "answer")} of yours ${held === 1 ? "was" : "were"} guessed from the others. What you did was given ${percent(blend)} by the blend; 50 % is a coin.`
+    ? `${plural(held, "answer")} of yours ${held === 1 ? "was" : "were"} guessed from the others. What you did was given ${percent(blend)} by the blend; of two things, a coin gives 50 %.`
     : "From ten answers on, they are compared on answers of yours that each has not seen.";
   return h("details", { class: "methods" }, h("summary", { text: "How your answers are read" }),
     h("p", { class: "note", text: why }),
