@@ -1,8 +1,9 @@
 """A few words about the person, suggested by the answers and the person's to change (FSPO).
 
 What was written is an event of the profile and medium; empty words go back to what is suggested.
-It stands before the examples where a taste leaves as text. The language model that ships does not read it well
-enough to write by it (docs/evidence.md: told in words it wins .52), so Create does not use it.
+It stands before the examples where a taste leaves as text. The language model that ships does not
+read it well enough to write by it (docs/evidence.md: told in words it wins .52), so Create does not
+use it.
 """
 
 from typing import TYPE_CHECKING, Any
