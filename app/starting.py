@@ -95,7 +95,9 @@ class Starting:
         with seat.mind.lock:
             note = _noted(pool if on else None, others)
             if self.starts.take(user, profile, kind, prior.space, note) is None:
-                raise Bad("there are answers already; make a new taste to start from others")
+                if self.starts.counted(profile, kind):
+                    raise Bad("there are answers already; make a new taste to start from others")
+                raise Bad("a taste that was to help has just been deleted; switch it on again")
             self._read_again(profile, kind)
         return self.about(user, profile)
 
@@ -179,14 +181,16 @@ class Starting:
         return found
 
     def _mean(self, version: int, space: str) -> NDArray[np.float64]:
-        if version not in self._means:
+        mean = self._means.get(version)
+        if mean is None:
             if len(self._means) >= KEPT:
                 self._means.clear()
             state = self.studio.store.version_arrays(version)
             linear = PREFERENCE[METHOD].load().from_state(state, space).linear
             # A belief counts in its own temperature; times that, all are in the prior's units.
-            self._means[version] = linear.scale * linear.mean[:-2]
-        return self._means[version]
+            # Kept in hand: a deletion in another thread may empty the cache at any time.
+            mean = self._means[version] = linear.scale * linear.mean[:-2]
+        return mean
 
     def _space(self, kind: Kind) -> str:
         return str(self.studio.shelves.prior(kind).space)

@@ -59,10 +59,10 @@ class Start:
 
 def put(db: Database, who: tuple[int, int], start: Start) -> Start | None:
     """One more row of (user, profile); None, and no row, where its answer does not count, or, of a
-    choice before any answer, where one does.
+    choice before any answer, where one does, or where what is in it was deleted meanwhile.
     """
     counted = seqs(db, who[1], start.kind)
-    if start.seq not in (counted or {0}):
+    if start.seq not in (counted or {0}) or not _there(db, start):
         return None
     newest = db.execute("SELECT max(id) FROM versions WHERE profile_id = ?", [who[1]]).fetchone()
     start = replace(start, after=newest[0] or 0)
@@ -124,6 +124,12 @@ def naming(db: Database, profile: int) -> int:
     """Starts of others that a profile's taste is still in: 0 once it is deleted."""
     found = db.execute("SELECT detail FROM events WHERE what = ?", [NOTE]).fetchall()
     return sum(any(p == profile for p, _, _ in _read(row[0]).who) for row in found)
+
+
+def _there(db: Database, start: Start) -> bool:
+    """Whether every taste in it is still as it was taken: a deletion takes versions along."""
+    held = "SELECT 1 FROM versions WHERE id = ? AND profile_id = ?"
+    return all(db.execute(held, [v, p]).fetchone() is not None for p, v, _ in start.who)
 
 
 def _names(start: Start, source: tuple[int, Kind | None], after: int) -> bool:

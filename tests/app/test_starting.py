@@ -10,6 +10,7 @@ import pytest
 from app.starting import ENOUGH, FROM
 from app.studio import Studio
 from app.wire import Bad, Missing
+from profiles import starts
 
 KIND = "text"
 
@@ -194,6 +195,45 @@ def test_who_helped_and_is_deleted_is_in_nobody_any_more(studio: Any, user: int,
     assert np.allclose(liking(studio, made), own.believe(mind.shelf.features.matrix[:40])[0],
                        atol=1e-4)  # fmt: skip
     assert len(studio.store.versions(made, KIND)) == 1
+
+
+def test_who_is_deleted_while_a_start_is_worked_out_is_not_in_it(
+    studio: Any, user: int, key: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both mixtures are made outside the transaction that stores them."""
+    goes, late = others(studio, user)[:2]
+    made = int(studio.new_profile(user)["id"])
+    take = studio.store.starts.take
+
+    def deleted_first(profile: int) -> Any:
+        def taking(*told: Any) -> Any:
+            studio.store.delete_profile(profile)
+            return take(*told)
+
+        return taking
+
+    monkeypatch.setattr(studio.store.starts, "take", deleted_first(goes))
+    with pytest.raises(Bad, match="just been deleted"):
+        studio.starting.begin(user, made, KIND, True)
+    assert studio.store.starts.of(made, KIND, "starter:text") is None
+    monkeypatch.setattr(studio.store.starts, "take", take)
+    helpers(studio, user, key, 1)
+    assert studio.starting.begin(user, made, KIND, True)["media"][KIND]["on"]
+    monkeypatch.setattr(studio.store.starts, "take", deleted_first(late))
+    choose(studio, user, made, key, FROM)
+    studio.ahead.settle()
+    for profile in (goes, late):
+        assert studio.store.read(lambda db, gone=profile: starts.naming(db, gone)) == 0
+
+
+def test_a_mean_outlives_a_cache_that_is_emptied_meanwhile(studio: Any, user: int) -> None:
+    class Emptied(dict[int, Any]):
+        def __setitem__(self, version: int, mean: Any) -> None:
+            """As when another thread empties it at once."""
+
+    studio.starting._means = Emptied()
+    made = int(studio.new_profile(user)["id"])
+    assert studio.starting.begin(user, made, KIND, True)["media"][KIND]["from"] == 5
 
 
 def test_what_came_over_a_second_taste_goes_as_well(studio: Any, user: int, key: Any) -> None:
