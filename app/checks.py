@@ -136,23 +136,33 @@ class Checks:
     # what it is made of
 
     def history(self, profile: int, kind: Kind) -> History:
-        """Fitted anew when an answer or a verdict came in, else the one of before."""
+        """Fitted anew when an answer, a verdict or another start came in, else as before."""
         seat = self.studio.minds.seat(profile, kind)
         told = self.studio.store.comparisons(profile, kind)[-LOOKED_AT:]
         with seat.mind.lock:
             mind: Mind = seat.mind
             usable = tuple(c for c in told if mind.knows(c.question))
             shelf = mind.shelf
-        name = (profile, kind, len(shelf.features), tuple((c.seq, c.outcome) for c in usable))
-        if name not in self._known:
+        began = hash((shelf.prior.mean.tobytes(), shelf.prior.var.tobytes()))
+        told_so = tuple((c.seq, c.outcome) for c in usable)
+        name = (profile, kind, began, len(shelf.features), told_so)
+        made = self._known.get(name)
+        if made is None:
             belief = PREFERENCE["bradley_terry"].load().fit(usable, shelf.features, shelf.prior)
             start = belief.before(shelf.prior)
             prior = laplace.Gaussian(start.mean, start.cov)
             middle = shelf.features.matrix[shelf.roam].mean(0).astype(np.float64)
-            self._known[name] = History(usable, shelf.features, belief, prior, middle)
-            while len(self._known) > KEPT:
-                self._known.popitem(last=False)
-        return self._known[name]
+            made = self._known[name] = History(usable, shelf.features, belief, prior, middle)
+            self._thin()
+        return made
+
+    def _thin(self) -> None:
+        """A deleted taste goes with the next fit: its mind was dropped from memory."""
+        for name in list(self._known):
+            if name[1] not in self.studio.minds.loaded(name[0]):
+                self._known.pop(name, None)
+        while len(self._known) > KEPT:
+            self._known.popitem(last=False)
 
     def _circle(self, kind: Kind, spoken: Sequence[Comparison]) -> dict[str, Any]:
         shelves = self.studio.shelves
@@ -161,10 +171,10 @@ class Checks:
         return found | {"links": links}
 
     def _kind(self, profile: int, seq: int) -> Kind:
-        for kind in ("picture", "text"):
-            if any(c.seq == seq for c, _ in self.judging.said(profile, kind)):
-                return kind
-        raise Missing(f"there is no answer {seq} that counts; the list says which there are")
+        found = self.judging.one(profile, seq)
+        if found is None:
+            raise Missing(f"there is no answer {seq} that counts; the list says which there are")
+        return found.question.kind
 
     def _doubtful(
         self, history: History, gaps: base.Float, held: dict[int, str]

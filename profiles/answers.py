@@ -93,6 +93,28 @@ def said(db: Database, profile: int, kind: Kind) -> list[tuple[Comparison, float
     return list(_effective(db, profile, kind, 1, depth))
 
 
+def one(db: Database, profile: int, seq: int) -> tuple[Comparison, float | None] | None:
+    """The answer with this number as it was given; None where none of that number counts.
+
+    Numbers grow with positions, as each answer is pushed on top: halving finds it, so that a long
+    history costs hardly more than a short one.
+    """
+    row = db.execute(
+        "SELECT kind FROM answers WHERE profile_id = ? AND seq = ?", [profile, seq]
+    ).fetchone()
+    if row is None:
+        return None
+    first, (final, _) = 1, _top(db, profile, row[0])
+    while first < final:
+        middle = (first + final) // 2
+        if _at(db, (profile, row[0]), middle)[0] < seq:
+            first = middle + 1
+        else:
+            final = middle
+    found = list(_effective(db, profile, row[0], first, final))
+    return found[0] if found and found[0][0].seq == seq else None
+
+
 def open_question(db: Database, profile: int, kind: Kind, form: str) -> Question | None:
     """The question in front of the person after a reload."""
     depth, _ = _top(db, profile, kind)

@@ -31,8 +31,12 @@ class Judging:
         """The answers that count as they were given, each with its prediction."""
         return list(self.read(lambda db: answers.said(db, profile, kind)))
 
+    def one(self, profile: int, seq: int) -> Comparison | None:
+        """The answer with this number as it was given; None where it does not count."""
+        found = self.read(lambda db: answers.one(db, profile, seq))
+        return found[0] if found else None
+
     @staticmethod
     def _give(db: Database, who: tuple[int, int], verdict: Verdict) -> bool:
-        found = [c for kind in ("picture", "text") for c, _ in answers.said(db, who[1], kind)
-                 if c.seq == verdict.seq]  # type: ignore[arg-type]  # fmt: skip
+        found = answers.one(db, who[1], verdict.seq)
         return verdicts.give(db, who, verdict, found[0] if found else None)

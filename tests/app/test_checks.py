@@ -2,6 +2,7 @@
 dropped, taken back, and learned from as they hold.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -167,6 +168,25 @@ def test_the_fit_is_made_once_for_the_same_answers(studio: Any, user: int, key: 
     assert checks.history(profile, "text") is checks.history(profile, "text")
     with pytest.raises(Exception, match="no answer 99"):
         checks.judge(user, profile, 99, "keep", key())
+
+
+def test_another_start_is_looked_at_anew_and_a_deleted_taste_is_dropped(
+    studio: Any, user: int, key: Any
+) -> None:
+    profile, other = (int(studio.new_profile(user)["id"]) for _ in range(2))
+    for owner in (profile, other):
+        question = studio.question(user, owner, "text", "pair")
+        picks = {"picks": [question["items"][0]["id"]]}
+        studio.answer(user, question["id"], picks, key=key())
+    checks, mind = Checks(studio), studio.minds.seat(profile, "text").mind
+    before, prior = checks.history(profile, "text"), mind.shelf.prior
+    mind.shelf = replace(mind.shelf, prior=replace(prior, mean=prior.mean + 0.5))
+    after = checks.history(profile, "text")
+    assert not np.allclose(after.prior.mean, before.prior.mean)
+    assert after is checks.history(profile, "text")
+    studio.delete_profile(user, profile)
+    checks.history(other, "text")
+    assert {name[0] for name in checks._known} == {other}
 
 
 def test_a_circle_in_the_choices_is_drawn(studio: Any, user: int, key: Any) -> None:

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from profiles import bundle_format
+from engine.data import Outcome
+from profiles import answers, bundle_format
 from profiles.bundle import BadBundle, read_bundle, write_bundle
 from profiles.errors import Conflict
 from profiles.exports import answers_jsonl, told
-from profiles.store import Store
-from tests.profiles.desk import Desk, full_desk
+from profiles.store import NewAnswer, Store
+from profiles.verdicts import Verdict
+from tests.profiles.desk import Desk, full_desk, pictures
 from tests.profiles.test_bundle import everything
 
 
@@ -38,6 +40,55 @@ def test_the_newest_verdict_holds_and_the_answer_stays(desk: Desk) -> None:
         assert desk.store.judging.of(desk.profile) == held
     assert desk.store.answer_rows(desk.profile) == log
     assert [c.outcome.picks for c, _ in desk.store.judging.said(desk.profile, "text")] == [(left,)]
+
+
+def test_one_answer_is_found_as_among_all_of_them(desk: Desk) -> None:
+    """Numbers that count, were taken back, were never given, in any order of undo and redo."""
+    rng, store = np.random.default_rng(0), desk.store
+    own = store.add_items("picture", pictures(4), desk.user, desk.profile)
+    for _ in range(60):
+        act = rng.choice(["pick", "skip", "picture", "undo", "redo"], p=[0.4, 0.1, 0.1, 0.25, 0.15])
+        if act == "pick":
+            desk.pick(desk.ask(*map(int, rng.permutation(6)[:2])), predicted=float(rng.random()))
+        elif act == "skip":
+            desk.say(desk.ask(0, 1), "skip")
+        elif act == "picture":
+            grid = store.add_question(desk.profile, "picture", own, "thompson")
+            picks = Outcome(picks=(grid.items[0],))
+            store.add_answer(NewAnswer(grid.id, picks, key=f"picture-{next(desk.keys)}"))
+        else:
+            desk.undo() if act == "undo" else desk.redo()
+        held = {c.seq: (c, p) for kind in ("picture", "text")
+                for c, p in store.judging.said(desk.profile, kind)}  # fmt: skip
+        for seq in range(rng.integers(3), 64):
+            found = store.read(lambda db, seq=seq: answers.one(db, desk.profile, seq))
+            assert found == held.get(seq)
+    assert store.judging.one(desk.profile, 999) is None
+
+
+def test_a_verdict_costs_the_same_after_a_long_history(desk: Desk) -> None:
+    """Counted in instructions of SQLite's machine, so that the clock does not matter."""
+
+    def grow(n: int) -> int:
+        return [desk.pick(desk.ask(0, 1)).seq for _ in range(n)][0]
+
+    def cost(seq: int) -> int:
+        steps = [0]
+
+        def work(db: Any) -> None:
+            db.conn.set_progress_handler(lambda: steps.__setitem__(0, steps[0] + 1), 1)
+            desk.store.judging._give(db, (desk.user, desk.profile), Verdict(seq, "keep", "same"))
+            db.conn.set_progress_handler(None, 1)
+            raise KeyError  # nothing of it stays
+
+        with pytest.raises(KeyError):
+            desk.store.write(work)
+        return steps[0]
+
+    first = grow(16)
+    short = cost(first)
+    grow(112)
+    assert cost(first) < 2 * short, "eight times as many answers, three more halvings"
 
 
 def test_a_tie_turns_into_the_other_tie(desk: Desk) -> None:
