@@ -25,7 +25,7 @@ class ReleaseIn(Strict):
 
 
 def compass_routes(router: APIRouter, studio: "Studio") -> None:
-    compass = Compass(studio)
+    compass = Compass.of(studio)
 
     @router.get("/profiles/{profile}/compass")
     def show(

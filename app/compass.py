@@ -5,7 +5,7 @@ hand is an event of the profile and medium; taking it back is another one. Nothi
 """
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +29,20 @@ LEVEL = 0.2
 
 
 class Compass:
-    """Cheap to make; what was measured is kept as long as it lives."""
+    """Cheap to make; what was measured is kept as long as it lives: ask `Compass.of` for it."""
 
     def __init__(self, studio: "Studio") -> None:
         self.studio = studio
         self._pool: dict[Kind, Features] = {}
+        self._records: dict[Kind, list[Mapping[str, Any]]] = {}
         self._own: dict[str, Array] = {}
         self._rings: dict[tuple[Kind, int, int], list[dict[str, Any]]] = {}
+
+    @classmethod
+    def of(cls, studio: "Studio") -> "Compass":
+        """The one compass of a studio."""
+        found: Compass = studio.maker.part("compass", lambda: cls(studio))
+        return found
 
     # what a person does
 
@@ -150,11 +157,13 @@ class Compass:
         return Features(pool.space, ids, np.concatenate([pool.matrix, list(found.values())]))
 
     def _starter(self, kind: Kind) -> Features:
+        """What the shelf shows on its axes; the record of each row is kept, for its group."""
         known, shelf = axes.pool_axes(kind), self.studio.shelves.starter(kind)
         by_hash = {self.studio.shelves.candidate(int(i)).hash: int(i) for i in shelf.features.ids}
         records = self.studio.shelves.pool(kind).records
         rows = [k for k, r in enumerate(records) if r["hash"] in by_hash]
-        ids = np.array([by_hash[records[k]["hash"]] for k in rows], np.int64)
+        self._records[kind] = [records[k] for k in rows]
+        ids = np.array([by_hash[r["hash"]] for r in self._records[kind]], np.int64)
         return Features(known.space, ids, known.standard(known.raw[rows]))
 
     def _measured(self, kind: Kind, item: int) -> Array | None:
@@ -182,8 +191,7 @@ class Compass:
         """
         if (kind, x, y) not in self._rings:
             pool = self._pool[kind]
-            records = self.studio.shelves.pool(kind).records
-            names = [str(r.get("concept") or r.get("task")) for r in records]
+            names = [str(r.get("concept") or r.get("task")) for r in self._records[kind]]
             groups = np.unique(names, return_inverse=True)[1]
             flat = np.asarray(pool.matrix[:, [x, y]], np.float64).round(3)
             self._rings[kind, x, y] = [

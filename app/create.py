@@ -96,7 +96,7 @@ def create(
 
 def turned(studio: "Studio", profile: int, kind: Kind) -> tuple[Taste, str]:
     """What the studio believes, with the compass as the hand has it, and that in words."""
-    return Compass(studio).leaning(profile, kind, taste_of(studio, profile, kind))
+    return Compass.of(studio).leaning(profile, kind, taste_of(studio, profile, kind))
 
 
 def _pictures(  # noqa: PLR0913 - the same words as _words, and whether to draw

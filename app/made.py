@@ -77,12 +77,11 @@ class Made:
         self, user: int, profile: int, wanted: dict[str, Any], cancelled: Callable[[], bool]
     ) -> Iterator[dict[str, Any]]:
         """Lines: start, look*, sample*, done; or error. Nothing of it is stored."""
-        from app.create import depth_of
-        from app.tastes import taste_of
+        from app.create import depth_of, turned
 
         studio = self.studio
         studio.profile(user, profile)
-        taste = taste_of(studio, profile, "picture")
+        taste, _ = turned(studio, profile, "picture")
         request = Request(wanted["prompt"], 1, wanted["seed"], cancelled=cancelled)
         depth = depth_of(studio, profile, {**wanted, "medium": "picture"})
         yield {"type": "start", "strengths": drawing.STRIP, "depth": depth}

@@ -61,7 +61,7 @@ def features(studio: "Studio", profile: int, kind: Kind, space: str) -> Features
         return found
     if space != axes.pool_axes(kind).space:
         raise WrongSpace(_unknown(kind, space))
-    return Compass(studio).features(kind, studio.store.comparisons(profile, kind))
+    return Compass.of(studio).features(kind, studio.store.comparisons(profile, kind))
 
 
 def _seen(

@@ -9,6 +9,9 @@ import pytest
 from PIL import Image
 
 from app import drawing, flags
+from app.compass import Compass
+from app.create import turned
+from app.tastes import taste_of
 from app.wire import Missing
 from engine.starter.drawer.known import starter
 from tests.app.people import inky
@@ -118,6 +121,23 @@ def test_a_strip_goes_from_plain_to_yours_on_one_seed(studio: Any, user: int, pr
     away = [np.abs(pixels(r["image"]) - pixels(rows["plain"])).mean() for r in made.values()]
     assert away[0] < 0.1 < away[1] and away[4] > away[1]
     assert len(studio.store.generations(profile)) == 1
+
+
+def test_a_strip_heeds_the_compass_as_create_does(
+    studio: Any, user: int, profile: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wishes: list[Any] = []
+    monkeypatch.setattr(
+        drawing, "strip", lambda _studio, _request, wish, _index: iter(wishes.append(wish) or ())
+    )
+    plain = taste_of(studio, profile, "picture")
+    Compass.of(studio).point(user, profile, "picture", ("colourfulness", "lightness"), 45.0)
+    strip(studio, user, profile)
+    pool = plain.pool[:50]
+    (taste,) = [w.taste for w in wishes]
+    bent = turned(studio, profile, "picture")[0]
+    assert np.allclose(taste.score(pool)[0], bent.score(pool)[0], atol=1e-5)
+    assert not np.allclose(taste.score(pool)[0], plain.score(pool)[0], atol=1e-2)
 
 
 def test_a_strip_of_what_cannot_be_says_why(studio: Any, user: int, profile: int) -> None:
