@@ -15,7 +15,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from engine.data import Question
-from profiles import answers, captions, items, people, questions, reasons, states, verdicts
+from profiles import answers, captions, items, people, questions, reasons, starts, states, verdicts
 from profiles.bundle_check import PROFILE, REASON, VERDICT, Carried, Loaded, check
 from profiles.bundle_format import BadBundle, pack, unpack
 from profiles.exports import answers_csv, answers_jsonl
@@ -160,10 +160,11 @@ def _answer(row: dict[str, Any], number: Mapping[int, int]) -> dict[str, Any]:
 
 
 def _states(db: Database, profile_id: int) -> dict[str, bytes]:
+    """Only what was built from one's own answers: others, once deleted, must be in no file."""
     rows = db.execute(
         "SELECT kind, method, space, seq, created, note, state FROM versions"
-        " WHERE profile_id = ? ORDER BY id",
-        [profile_id],
+        " WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+        [json.dumps(starts.plain_versions(db, profile_id))],
     ).fetchall()
     names = ("kind", "method", "space", "seq", "created", "note")
     told = [

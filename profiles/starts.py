@@ -95,6 +95,20 @@ def fresh(version: Version, start: Start | None) -> bool:
     return start is None or (version.id > start.after and version.seq >= start.seq)
 
 
+def plain_versions(db: Database, profile: int) -> list[int]:
+    """Numbers of the versions that hold nobody else's taste, oldest first."""
+    taken = rows(db, profile)
+    found = db.execute(
+        "SELECT id, kind, space FROM versions WHERE profile_id = ? ORDER BY id", [profile]
+    ).fetchall()
+
+    def plain(number: int, kind: Kind, space: str) -> bool:
+        since = [s for s in taken if (s.kind, s.space) == (kind, space) and s.after < number]
+        return not since or since[-1].plain
+
+    return [int(row[0]) for row in found if plain(*row)]
+
+
 def seqs(db: Database, profile: int, kind: Kind) -> set[int]:
     """Of the answers that count."""
     return {int(row[0]) for row in db.execute(COUNTED, [profile, kind]).fetchall()}

@@ -169,12 +169,36 @@ def test_a_taste_that_is_taken_along_leaves_its_start_behind(
     choose(studio, user, made, key, FROM)
     studio.ahead.settle()
     body, _, _ = studio.export(user, made)
-    assert b"starter:text" in body and b'"who"' not in body and b"narrow" not in body
+    assert studio.store.versions(made, KIND), "which holds what others like"
+    assert b'"who"' not in body and b"narrow" not in body and b"state/0" not in body
     copy = int(studio.import_bundle(user, body)["id"])
     assert studio.store.starts.of(copy, KIND, "starter:text") is None
-    assert np.allclose(liking(studio, copy), liking(studio, made), atol=1e-4)
+    assert not studio.store.versions(copy, KIND) and not prior_mean(studio, copy).any()
+    mind = studio.minds.seat(copy, KIND).mind
+    studio.minds.refit(copy, KIND)
+    own = mind.refit(studio.store.comparisons(made, KIND))
+    assert np.allclose(liking(studio, copy), own.believe(mind.shelf.features.matrix[:40])[0],
+                       atol=1e-4)  # fmt: skip
     choose(studio, user, copy, key, 1)
     assert studio.minds.seat(copy, KIND).mind.answers == FROM + 1
+
+
+def test_versions_from_before_a_start_and_after_a_plain_one_are_taken_along(
+    studio: Any, user: int, key: Any
+) -> None:
+    made, space = int(studio.new_profile(user)["id"]), "starter:text"
+
+    def put(note: str, space: str = space) -> None:
+        state = studio.minds.seat(made, KIND).mind.belief.state()
+        studio.store.put_version(made, KIND, "auto", space, 0, state, note)
+
+    put("before")
+    studio.starting.begin(user, made, KIND, True)
+    put("with others"), put("elsewhere", "other:text")
+    studio.starting.begin(user, made, KIND, False)
+    put("after")
+    copy = int(studio.import_bundle(user, studio.export(user, made)[0])["id"])
+    assert {v.note for v in studio.store.versions(copy, KIND)} == {"before", "elsewhere", "after"}
 
 
 def test_who_helped_and_is_deleted_is_in_nobody_any_more(studio: Any, user: int, key: Any) -> None:
