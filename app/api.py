@@ -27,6 +27,7 @@ from app.doors import Form, Id, Key, Medium, Strict, User, room, streamed
 from app.making import Unavailable
 from app.studio import Studio
 from app.wire import Bad, Missing, WrongSpace
+from engine.pipelines import BadModel
 from profiles.errors import Conflict, Unwritable
 
 POLL, HEARTBEAT = 0.4, 15.0
@@ -303,5 +304,6 @@ def handlers() -> dict[Any, Callable[..., Any]]:
         Conflict: reply(409),
         WrongSpace: reply(409),
         Unavailable: reply(503),
+        BadModel: reply(503),
         Unwritable: reply(507),
     }

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engine.pipelines import INDEX, BadModel
+from engine.pipelines import INDEX, BadModel, read
 
 HUB, ONLINE = "hub:", {"HF_HUB_OFFLINE": "0"}
 NAME = re.compile(
@@ -57,7 +57,7 @@ def kept(repo: str, revision: str | None, models: Path) -> Path | None:
     done = [p.parent for p in models.glob(f"{stem}@*/{NOTE}")]
     if revision:
         done = [p for p in done if p.name.partition("@")[2].startswith(revision)
-                or json.loads((p / NOTE).read_text()).get("asked") == revision]  # fmt: skip
+                or read(p / NOTE).get("asked") == revision]  # fmt: skip
     return max(done, key=lambda p: (p / NOTE).stat().st_mtime, default=None)
 
 

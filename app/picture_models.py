@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from engine.pipelines import BadModel, Found, identity, look
+from engine.pipelines import BadModel, Found, identity, look, read
 
 OWN = "penchant.json"
 # What a whole pipeline needs beside its weights while it draws.
@@ -223,7 +223,10 @@ def chosen(options: Any, online: bool = False) -> Any:
         where = Path(options.pictures).expanduser().absolute()
         if options.pictures.startswith(fetching.HUB):
             where = fetching.place(options.pictures, Path(options.models_dir), online)
-        return Own(look(where), wanted)
+        own = Own(look(where), wanted)
+        # Whatever a page or a tuning asks of it later is asked now, while saying no is easy.
+        own.base()
+        return own
     except BadModel as wrong:
         return Absent(str(wrong))
 
@@ -251,9 +254,6 @@ def _identity(found: Found, title: str, _changed: int) -> str:
 
 @lru_cache(maxsize=4)
 def _noted(file: Path) -> dict[str, str]:
-    import json
-
     if not file.is_file():
         return {}
-    told = json.loads(file.read_text())
-    return {k: str(v) for k, v in told.items()}
+    return {k: str(v) for k, v in read(file).items()}

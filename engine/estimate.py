@@ -109,11 +109,11 @@ class PictureShape:
 
     @classmethod
     def of(cls, model: Path, side: int | None = None) -> "PictureShape":
-        """`side`: pixels of a picture; else what the model draws. ValueError when the folder is no
+        """`side`: pixels of a picture; else what the model draws. BadModel when the folder is no
         picture model we can count. UNets are guessed from their size, within a factor of two for
         SD 1.5 and SDXL.
         """
-        from engine.pipelines import look
+        from engine.pipelines import BadModel, look
 
         try:
             found = look(model)
@@ -129,7 +129,7 @@ class PictureShape:
             layers = int(told["num_layers"]) + int(told.get("num_single_layers") or 0)
             tokens = (latent // patch) ** 2 + WORDS
         except (OSError, KeyError, ValueError) as wrong:
-            raise ValueError(f"{model} has no picture model that can be counted: {wrong}") from None
+            raise BadModel(f"{model} has no picture model that can be counted: {wrong}") from None
         forward = layers * (12.0 * width * width * (tokens + 1) + 2.0 * tokens * tokens * width)
         return cls(forward, layers * tokens * 24 * width * 4.0, all_of_it)
 

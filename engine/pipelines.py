@@ -50,9 +50,19 @@ class Found:
         return self.path.is_file()
 
     def settings(self) -> dict[str, Any]:
-        """config.json of the part that is bent."""
-        made: dict[str, Any] = json.loads((self.config / self.part / "config.json").read_text())
-        return made
+        """config.json of the part that is bent; BadModel when it is torn."""
+        return read(self.config / self.part / "config.json")
+
+
+def read(file: Path) -> dict[str, Any]:
+    """A small file of a model; BadModel with the cure when it is torn or holds something else."""
+    try:
+        told = json.loads(file.read_text())
+        if not isinstance(told, dict):
+            raise ValueError("it holds no names with values")
+    except (ValueError, OSError) as wrong:
+        raise BadModel(f"{file} cannot be read: {wrong}; get this model again") from None
+    return told
 
 
 def look(where: Path) -> Found:
@@ -74,7 +84,9 @@ def look(where: Path) -> Found:
         raise BadModel(f"{where.name} has no unet and no transformer; get the whole model again")
     numbers = _numbers(where, part, absent, parts)
     halves = where.is_dir() and all(p.name.count(".") > 1 for p in weights(where / part))
-    return Found(where, config, kind, part, absent, numbers, "fp16" if halves else None)
+    found = Found(where, config, kind, part, absent, numbers, "fp16" if halves else None)
+    found.settings()
+    return found
 
 
 def _beside(file: Path) -> Path:
@@ -97,11 +109,8 @@ def _parts(folder: Path) -> dict[str, Any]:
     if not index.exists():
         words = "; it holds a model that writes: use --lm" if _writes(folder) else ""
         raise BadModel(f"{folder} holds no {INDEX}: it is no folder of a diffusers pipeline{words}")
-    try:
-        told = json.loads(index.read_text())
-        parts = {k: v for k, v in told.items() if isinstance(v, list) and len(v) == 2}
-    except (ValueError, AttributeError, OSError) as wrong:
-        raise BadModel(f"{index} cannot be read: {wrong}; get this model again") from None
+    told = read(index)
+    parts = {k: v for k, v in told.items() if isinstance(v, list) and len(v) == 2}
     # Some values are settings that happen to be lists; a part names a library and a class.
     odd = [k for k, v in told.items() if isinstance(v, list) and len(v) != 2]
     odd += [k for k, v in parts.items() if v[0] not in LIBRARIES]
@@ -150,8 +159,10 @@ def _whole(folder: Path, files: list[Path]) -> None:
     for index in folder.glob("*.safetensors.index.json"):
         if (".fp16." in index.name) != any(".fp16" in p.name for p in files):
             continue
-        named = set(json.loads(index.read_text())["weight_map"].values())
-        missing = named - {p.name for p in files}
+        named = read(index).get("weight_map")
+        if not isinstance(named, dict):
+            raise BadModel(f"{folder.name}/{index.name} names no files; get this model again")
+        missing = {str(n) for n in named.values()} - {p.name for p in files}
         if missing:
             raise BadModel(f"{folder.name}/{min(missing)} is missing; get this model again")
 
@@ -168,7 +179,10 @@ def header(file: Path) -> dict[str, Any]:
         ends = max((t["data_offsets"][1] for t in told.values()), default=0)
         if 8 + size + ends != os.path.getsize(file):
             raise ValueError("it is cut short, or longer than it says")
-    except (ValueError, TypeError, KeyError, AttributeError, OSError) as wrong:
+        for tensor in told.values():
+            if math.prod(tensor["shape"]) < 0 or not isinstance(tensor["dtype"], str):
+                raise ValueError("a tensor has no size")
+    except (ValueError, TypeError, LookupError, AttributeError, OSError) as wrong:
         raise BadModel(f"{file.name} is damaged ({wrong}); get this model again") from None
     return {k: {**t, "start": 8 + size + t["data_offsets"][0]} for k, t in told.items()}
 

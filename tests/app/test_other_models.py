@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app import bending, drawing, keeping_pictures
+from app import bending, drawing, keeping_pictures, picture_models
 from app.jobs import Inline
 from app.making import Maker, Unavailable
 from app.picture_models import Absent, Own, Starter, chosen
@@ -25,7 +25,7 @@ from app.studio import Studio
 from app.trying import attempt
 from engine.adapter import Adapter
 from engine.exports.base import make as exported
-from engine.pipelines import BadModel, look
+from engine.pipelines import BadModel, header, look
 from profiles.store import Store
 from tests.app.people import inky
 from tests.engine.picture_job import save_tiny
@@ -263,6 +263,63 @@ def test_what_cannot_be_used_is_said_at_the_start_and_the_studio_goes_on(
     assert studio.fresh.about(user)["ships"] is False
 
 
+SHARDS = "unet/diffusion_pytorch_model.safetensors.index.json"
+# What is written over which small file, and what a person is told of it.
+HURT = {
+    "a torn index of shards": (SHARDS, '{"weight_map": {"a', "cannot be read"),
+    "an index of no shards": (SHARDS, "{}", "names no files"),
+    "a torn note of the hub": ("penchant.json", '{"title": "d', "penchant.json cannot be read"),
+    "a note that is a list": ("penchant.json", "[1]", "penchant.json cannot be read"),
+    "a torn config": ("unet/config.json", '{"_class', "config.json cannot be read"),
+    "a torn list of parts": ("model_index.json", '{"_class', "model_index.json cannot be read"),
+}
+
+
+@pytest.mark.parametrize("kind", HURT)
+def test_a_damaged_file_is_named_with_its_cure_at_the_start(tmp_path: Path, kind: str) -> None:
+    model = save_tiny(tmp_path / "m", "sd15")
+    assert isinstance(chosen(flags(model)), Own)
+    name, text, words = HURT[kind]
+    (model / name).write_text(text)
+    picture_models._noted.cache_clear()
+    draws = chosen(flags(model))
+    assert isinstance(draws, Absent) and words in draws.why_not
+    assert "get this model again" in draws.why_not
+
+
+def test_a_torn_note_of_another_revision_is_named_too(tmp_path: Path) -> None:
+    folder = tmp_path / "owner--small@0123456789ab"
+    folder.mkdir()
+    (folder / "penchant.json").write_text('{"asked": "v')
+    draws = chosen(flags("hub:owner/small@v1", models_dir=str(tmp_path)))
+    assert isinstance(draws, Absent) and "get this model again" in draws.why_not
+
+
+@pytest.mark.parametrize("lacks", ["shape", "dtype", "data_offsets"])
+def test_a_tensor_without_its_size_is_damage(tmp_path: Path, lacks: str) -> None:
+    told = {"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}
+    del told["w"][lacks]
+    head = json.dumps(told).encode()
+    file = tmp_path / "w.safetensors"
+    file.write_bytes(len(head).to_bytes(8, "little") + head + bytes(4))
+    with pytest.raises(BadModel, match="w.safetensors is damaged .* get this model again"):
+        header(file)
+
+
+def test_damage_that_comes_while_it_runs_is_told_where_it_is_tuned(
+    tmp_path: Path, studio: Any, user: int, key: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look at the start cannot see what breaks afterwards."""
+    monkeypatch.setattr(keeping_pictures, "PAIRS", 3)
+    studio.maker.draws = chosen(flags(save_tiny(tmp_path / "m", "sd15")))
+    profile = inky(studio, user, key, 9)
+    (tmp_path / "m" / "unet" / "config.json").write_text('{"_class')
+    reply = client.post(f"/api/v1/profiles/{profile}/tune", json=FEW)
+    assert reply.status_code == 503, reply.text
+    assert "get this model again" in reply.json()["error"]
+    assert client.get(f"/api/v1/profiles/{profile}/question").status_code == 200
+
+
 def test_a_shard_that_is_missing_is_named(tmp_path: Path) -> None:
     model = save_tiny(tmp_path / "m", "sd15")
     told = {"weight_map": {"a": "diffusion_pytorch_model-00002-of-00002.safetensors"}}
@@ -301,6 +358,4 @@ def test_the_same_weights_have_one_name_in_16_and_in_32_bits(tmp_path: Path) -> 
 
 
 def _fresh() -> None:
-    from app import picture_models
-
     picture_models._identity.cache_clear()
