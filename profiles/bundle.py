@@ -1,9 +1,9 @@
 """A profile as one portable file, out and in. Plain JSON and raw bytes; nothing in it can run.
 
-Parts: profile, items, questions, answers, reasons, captions, verdicts, versions, spaces (JSON
-lines); state/N (safetensors), space/N (float32 vectors of own items), media/SHA256 (own pictures);
-adapters (JSON lines) and adapter/N when they were asked for, which others check. Shared items are
-named by content hash and looked up where the bundle is read; items of one's own travel along.
+Parts: profile, items, questions, answers, reasons, captions, verdicts, notes, versions, spaces
+(JSON lines); state/N (safetensors), space/N (float32 vectors of own items), media/SHA256 (own
+pictures); adapters (JSON lines) and adapter/N when they were asked for, which others check. Shared
+items are named by content hash and looked up where the bundle is read; own ones travel along.
 Everything is checked before anything is written, and all rows are written in one transaction.
 """
 
@@ -15,7 +15,18 @@ from typing import Any
 from sqlite_utils import Database
 
 from engine.data import Question
-from profiles import answers, captions, items, people, questions, reasons, starts, states, verdicts
+from profiles import (
+    answers,
+    bundle_notes,
+    captions,
+    items,
+    people,
+    questions,
+    reasons,
+    starts,
+    states,
+    verdicts,
+)
 from profiles.bundle_check import PROFILE, REASON, VERDICT, Carried, Loaded, check
 from profiles.bundle_format import BadBundle, pack, unpack
 from profiles.exports import answers_csv, answers_jsonl
@@ -96,6 +107,8 @@ def _parts(db: Database, profile_id: int) -> tuple[dict[str, bytes], list[str]]:
         parts["captions"] = _lines(told_of)
     if judged := verdicts.rows(db, profile_id):
         parts["verdicts"] = _lines({name: getattr(v, name) for name in VERDICT} for v in judged)
+    if noted := bundle_notes.rows(db, profile_id):
+        parts["notes"] = _lines(noted)
     own = {row[2] for row in rows if row[8]}
     return {**parts, **_states(db, profile_id), **_spaces(db, own)}, [r[2] for r in rows if r[7]]
 
@@ -234,6 +247,8 @@ def _take_in(db: Database, user_id: int, loaded: Loaded) -> Profile:
         reasons.append(db, replace(reason, profile=made.id))
     for place, words in loaded.captions:
         captions.put(db, (user_id, made.id), ids[place], words)
+    for note in loaded.notes:
+        bundle_notes.put(db, (user_id, made.id), note)
     for version, state in loaded.versions:
         states.put_version(db, made.id, version, state)
     # After the versions: they count as older than a verdict on what they were built from.

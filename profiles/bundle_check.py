@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from engine.data import Outcome
-from profiles import captions, items, verdicts
+from profiles import bundle_notes, captions, items, verdicts
 from profiles.bundle_format import BadBundle, fields, line, lines
 from profiles.profile import Profile
 from profiles.reasons import Reason, checked
@@ -81,6 +81,7 @@ class Loaded:
     carried: tuple[Carried, ...] = ()
     captions: tuple[tuple[int, str], ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    notes: tuple[dict[str, Any], ...] = ()
 
 
 def check(parts: Mapping[str, bytes]) -> Loaded:
@@ -106,13 +107,14 @@ def check(parts: Mapping[str, bytes]) -> Loaded:
     why = _reasons(lines(parts.pop("reasons", b"")), given)
     named = _captions(lines(parts.pop("captions", b"")), kinds)
     judged = _verdicts(lines(parts.pop("verdicts", b"")), given, asked)
+    noted = bundle_notes.checked(lines(parts.pop("notes", b"")))
     versions = _versions(lines(texts["versions"]), parts, len(given))
     mine = {r.hash for r, o in zip(rows, own, strict=True) if o}
     vectors = _vectors(lines(texts["spaces"]), parts, mine)
     if parts:
         raise BadBundle(f"part {sorted(parts)[0]!r} is not used by anything in the bundle")
     return Loaded(profile, kinds, rows, own, asked, given, versions, vectors, why, carried, named,
-                  judged)  # fmt: skip
+                  judged, noted)  # fmt: skip
 
 
 def _profile(value: Any) -> Profile:
