@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from app.studio import Studio
 
 NOTE = "description"
-MOST = 600
+MOST, SAID = 600, 4
 
 
 class Describing:
@@ -29,7 +29,7 @@ class Describing:
     def show(self, user: int, profile: int, kind: Kind) -> dict[str, Any]:
         """What was written, if anything, and what the answers suggest."""
         self.studio.profile(user, profile)
-        said = words(self.studio.belief(user, profile, kind)["axes"])
+        said = words(self.studio.belief(user, profile, kind)["axes"])[:SAID]
         return {"medium": kind, "written": written(self.studio, profile, kind),
                 "suggested": suggested(said, NOUN[kind]), "most": MOST}  # fmt: skip
 
