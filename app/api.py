@@ -25,9 +25,9 @@ from app.api_starting import starting_routes
 from app.bending import depths
 from app.doors import Form, Id, Key, Medium, Strict, User, room, streamed
 from app.making import Unavailable
+from app.picture_models import BadModel
 from app.studio import Studio
 from app.wire import Bad, Missing, WrongSpace
-from engine.pipelines import BadModel
 from profiles.errors import Conflict, Unwritable
 
 POLL, HEARTBEAT = 0.4, 15.0

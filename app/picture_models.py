@@ -11,7 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from engine.pipelines import BadModel, Found, identity, look, read
+from engine.pipelines import BadModel as BadModel
+from engine.pipelines import Found, identity, look, read
 
 OWN = "penchant.json"
 # What a whole pipeline needs beside its weights while it draws.
