@@ -113,17 +113,18 @@ def leaned(scene: Scene, told: Told) -> Iterator[Told]:
 
 
 def vector(studio: "Studio", profile: int) -> Any:
-    """The person's vector for pictures; zeros before the first answer."""
+    """The person's vector for pictures as a model gets it; zeros before the first answer."""
     from app.tastes import taste_of
+    from engine.starter.drawer.personal import within
 
     found = taste_of(studio, profile, "picture").vector
-    return found() if found else None
+    return within(found()) if found else None
 
 
 @contextmanager
 def attended(scene: Scene, told: Told) -> Iterator[Told]:
     """The model attends to the person's vector; without one, or where a lean is given, it leans."""
-    from engine.starter.drawer.personal import FULL, adapter
+    from engine.starter.drawer.personal import FULL, adapter, within
     from engine.steering.cross_attention import personal
 
     if scene.lean is not None or scene.taste.vector is None:
@@ -132,7 +133,7 @@ def attended(scene: Scene, told: Told) -> Iterator[Told]:
         return
     maker, backbone = scene.studio.maker, scene.backbone
     made = maker.part("personal adapter", lambda: adapter(backbone))
-    mine = scene.taste.vector()
+    mine = within(scene.taste.vector())
     with personal(backbone, made, [s * mine if s else None for s in scene.strengths], FULL):
         yield told
 
