@@ -24,11 +24,15 @@ KEPT = 512
 
 @dataclass
 class Seat:
-    """A mind with the question in front of the person and the one prepared after it."""
+    """A mind with the question in front of the person and the one prepared after it.
+
+    `waiting`: a question that made room for another one; it comes next, whatever its form.
+    """
 
     mind: Mind
     current: Question | None = None
     ready: Question | None = None
+    waiting: Question | None = None
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,7 @@ class Minds:
                 self.store.undo(profile, kind, f"{key}-{uuid.uuid4()}")
                 taken += 1
             self._reload(seat, profile, kind)
-            seat.current = seat.ready = None
+            seat.current = seat.ready = seat.waiting = None
         return taken
 
     def refit(self, profile: int, kind: Kind) -> int | None:
@@ -200,7 +204,12 @@ class Minds:
         return question
 
     def _advance(self, seat: Seat, answered: Question) -> Question:
+        if seat.waiting is not None and seat.waiting.id == answered.id:
+            seat.waiting = None
         if seat.current is not None and seat.current.id != answered.id:
+            return seat.current
+        if seat.waiting is not None:
+            seat.current, seat.waiting = seat.waiting, None
             return seat.current
         form = seat.mind.form()
         fits = seat.ready is not None and seat.ready.form == form

@@ -210,7 +210,7 @@ export class Card {
     this.#lock(false);
   }
 
-  /** A grid unlike what was shown lately, in place of this question, which comes again. */
+  /** A grid unlike what was shown lately, in place of this question, which comes right after it. */
   async different() {
     if (this.busy || !this.question) return;
     this.#lock(true);

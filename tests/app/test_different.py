@@ -36,6 +36,43 @@ def test_it_is_unlike_what_was_shown_and_comes_instead(
     assert after["next"]["id"] != made["id"]
 
 
+@pytest.mark.parametrize("answers", [0, 1, 2])
+def test_the_question_it_replaces_comes_right_after_whatever_its_form(
+    studio: Any, user: int, profile: int, key: Any, answers: int
+) -> None:
+    """Forms take turns by the number of answers: two grids, then a pair."""
+    question, seat = (
+        studio.question(user, profile, "picture"),
+        studio.minds.seat(profile, "picture"),
+    )
+
+    def answered(asked: dict[str, Any]) -> dict[str, Any]:
+        picks = {"picks": [asked["items"][0]["id"]]}
+        found: dict[str, Any] = studio.answer(user, asked["id"], picks, key=key())["next"]
+        return found
+
+    while seat.mind.answers % 3 != answers:
+        question = answered(question)
+    studio.ahead.settle()
+    assert seat.ready is not None, "the one after it is prepared, as while somebody looks"
+    different(studio, user, profile, "picture")
+    second = different(studio, user, profile, "picture")
+    again = answered(second)
+    assert again["id"] == question["id"], "pressed twice, and still it comes next"
+    assert answered(again)["id"] not in (question["id"], second["id"])
+
+
+def test_what_waits_is_not_asked_again_once_it_is_answered_elsewhere(
+    studio: Any, user: int, profile: int, key: Any
+) -> None:
+    before = studio.question(user, profile, "picture")
+    made = different(studio, user, profile, "picture")
+    for asked in (before, made):
+        picks = {"picks": [asked["items"][0]["id"]]}
+        after = studio.answer(user, asked["id"], picks, key=key())["next"]
+    assert after["id"] not in (before["id"], made["id"])
+
+
 def test_it_is_asked_over_http_for_ones_own_profile_alone(
     studio: Any, user: int, profile: int, client: Any
 ) -> None:
