@@ -37,9 +37,9 @@ def call(address: str, path: str, body: Any = None) -> Any:
         return json.loads(reply.read())
 
 
-def answered(address: str, n: int = 6) -> int:
+def answered(address: str, n: int = 6, medium: str = "picture") -> int:
     profile = int(call(address, "profiles", {"name": "Ada"})["id"])
-    question = call(address, f"profiles/{profile}/question?medium=picture")
+    question = call(address, f"profiles/{profile}/question?medium={medium}")
     for k in range(n):
         body = {"question_id": question["id"], "outcome": {"picks": [question["items"][0]["id"]]},
                 "idempotency_key": f"compass-{profile}-{k:03d}"}  # fmt: skip
@@ -53,12 +53,15 @@ def visit(browser: Any, address: str) -> Iterator[Any]:
     opened: list[Any] = []
     wrong: list[str] = []
 
-    def go(profile: int, width: int = 1280) -> Any:
+    def go(profile: int, width: int = 1280, medium: str = "picture") -> Any:
         context = browser.new_context(
             viewport={"width": width, "height": 900}, has_touch=width < 720
         )
         opened.append(context)
-        context.add_init_script(f"localStorage.setItem('penchant.profile', '{profile}')")
+        context.add_init_script(
+            f"localStorage.setItem('penchant.profile', '{profile}');"
+            f"localStorage.setItem('penchant.medium', '{medium}')"
+        )
         page = context.new_page()
         page.on("pageerror", lambda e: wrong.append(str(e)))
         page.goto(address)
@@ -135,6 +138,23 @@ def test_the_arrow_keys_turn_it_and_the_axes_can_be_chosen(visit: Any, address: 
     assert (bearing(page) - start) % 360 == 39
     told = call(address, f"profiles/{profile}/compass?medium=picture")
     assert told["plane"] == ["lightness", "detail"] == told["hand"]["plane"]
+
+
+def test_it_says_what_follows_the_hand(visit: Any, address: str) -> None:
+    profile = answered(address)
+    call(address, f"profiles/{profile}/compass",
+         {"medium": "picture", "plane": ["detail", "lightness"], "angle": 45})  # fmt: skip
+    page = visit(profile)
+    hint = page.locator(".compass-left .status")
+    assert "finds and draws follows it; a tuned model does not" in hint.inner_text()
+    profile = answered(address, medium="text")
+    for plane, said in ((["length", "warmth"], True), (["length", "questions"], False)):
+        call(address, f"profiles/{profile}/compass",
+             {"medium": "text", "plane": plane, "angle": 45})  # fmt: skip
+        page = visit(profile, medium="text")
+        hint = page.locator(".compass-left .status")
+        assert "What Create writes follows it." in hint.inner_text()
+        assert ("Warmth hardly moves" in hint.inner_text()) is said
 
 
 def test_on_a_phone_a_tap_points_and_a_finger_turns_without_scrolling(
