@@ -68,7 +68,7 @@ def test_a_tuning_outlives_its_studio_and_its_process(tmp_path: Path) -> None:
         lost = until(lambda: state() if state()["state"] == "interrupted" else None)
         assert "resume" in lost["can"]
         call(second.address, f"jobs/{job}/wish", {"wish": "resume"})
-        until(lambda: state()["state"] == "running" and state()["done"] >= lost["done"])
+        until(lambda: state()["state"] == "running" and state()["done"] > lost["done"])
         call(second.address, f"jobs/{job}/wish", {"wish": "stop"})
         over = until(lambda: state() if state()["state"] == "stopped" else None)
         (made,) = call(second.address, f"profiles/{profile}/adapters")["adapters"]
