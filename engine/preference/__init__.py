@@ -62,6 +62,11 @@ CROWD = Registry(
         "pal_shared": Entry(
             "engine.preference.pal:learn", "Prototypes, learnt from people", "3: arXiv 2406.08469"
         ),
+        "pal_prompts": Entry(
+            "engine.preference.pal_prompts:learn",
+            "Prototypes that turn with the prompt",
+            "3: PAL-B, arXiv 2406.08469",
+        ),
         "maxmin": Entry(
             "engine.preference.maxmin:fit", "Two tastes under one roof", "10: arXiv 2402.08925"
         ),

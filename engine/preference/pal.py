@@ -6,7 +6,7 @@ full-batch Adam). A new person fits w alone, by Newton on the simplex with a pul
 mixture, pull * mean log w (concave: one answer, no start to choose; a softmax would stick in
 corners), and capped steps; its doubt is the curvature there, along the simplex.
 Assumes K shared tastes suffice: the opposite of a prototype can only be said through another one.
-PAL-B and deep f are not here.
+PAL-B is pal_prompts.py; a deep f is nowhere.
 """
 
 from collections.abc import Mapping
