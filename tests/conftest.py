@@ -16,6 +16,8 @@ from typing import Any  # noqa: E402
 
 import pytest  # noqa: E402
 
+from tests.served import CHROMIUM  # noqa: E402
+
 ROOT = Path(__file__).resolve().parent.parent
 LM = ROOT / ".models" / "SmolLM2-135M-Instruct"
 
@@ -85,6 +87,17 @@ def browser_path() -> str:
     if os.environ.get("CI") == "true":
         pytest.fail(text)
     pytest.skip(text)
+
+
+@pytest.fixture(scope="module")
+def browser(browser_path: str) -> Iterator[Any]:
+    """A browser for the tests of one file."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        made = play.chromium.launch(executable_path=browser_path, args=CHROMIUM)
+        yield made
+        made.close()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A studio served in its own process, for tests that need the real thing."""
 
+import json
 import os
 import socket
 import subprocess
@@ -10,7 +11,9 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -53,3 +56,13 @@ def wait(url: str, process: "subprocess.Popen[bytes]", seconds: float = 60.0) ->
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
     raise TimeoutError(f"{url} did not answer within {seconds} s")
+
+
+def call(address: str, path: str, body: Any = None) -> Any:
+    """A route of the API as a program calls it."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(
+        f"{address}/api/v1/{path}", data, {"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=120) as reply:
+        return json.loads(reply.read())

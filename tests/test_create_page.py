@@ -1,7 +1,5 @@
 """The Create page in a real browser, with the model that ships: twins, strip, gallery, settings."""
 
-import json
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +10,8 @@ import pytest
 from app import drawing
 from app.picture_models import Starter
 from engine.data import Request
-from tests.served import served
+from tests.served import call, served
 
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 WAIT = 150_000
 DRAWN = "() => document.querySelectorAll('.twin .tools .button:not([disabled])').length === 16"
 # The last line of a run waits for the page to name it, or for Stop; "error" takes its place.
@@ -43,29 +40,10 @@ STRIP = "() => document.querySelectorAll('.strength-tile:not([disabled])').lengt
 
 
 @pytest.fixture(scope="module")
-def browser(browser_path: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        made = play.chromium.launch(executable_path=browser_path, args=ARGS)
-        yield made
-        made.close()
-
-
-@pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with served(tmp_path_factory.mktemp("create") / "data", "--offline", "--cpu") as made:
         answered(made)
         yield made
-
-
-def call(address: str, path: str, body: Any = None) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(
-        f"{address}/api/v1/{path}", data, {"content-type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=120) as reply:
-        return json.loads(reply.read())
 
 
 def answered(address: str) -> None:

@@ -9,18 +9,6 @@ import pytest
 
 from tests.served import served
 
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-
-
-@pytest.fixture(scope="module")
-def browser(browser_path: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        made = play.chromium.launch(executable_path=browser_path, args=ARGS)
-        yield made
-        made.close()
-
 
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:

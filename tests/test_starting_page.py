@@ -1,44 +1,22 @@
 """In a real browser: a taste is allowed to help in Settings, and the sixth may start from five."""
 
-import json
 import time
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from app.starting import ENOUGH
-from tests.served import served
+from tests.served import call, served
 
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 PATIENCE = 60_000
 OFFER = "Start from people like you"
-
-
-@pytest.fixture(scope="module")
-def browser(browser_path: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        made = play.chromium.launch(executable_path=browser_path, args=ARGS)
-        yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with served(tmp_path_factory.mktemp("starting") / "data", "--offline") as made:
         yield made
-
-
-def call(address: str, path: str, body: Any = None) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(
-        f"{address}/api/v1/{path}", data, {"content-type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=60) as reply:
-        return json.loads(reply.read())
 
 
 @pytest.fixture(scope="module")
