@@ -49,13 +49,3 @@ def test_too_confident_is_made_as_confident_as_it_is_right() -> None:
     said = made.mix({"population": np.full(3, 0.5), "own": np.array([0.99, 0.6, 0.01])})
     assert said[0] == pytest.approx(0.75, abs=0.05)
     assert said[0] > said[1] > 0.5 > said[2]
-
-
-def test_an_interval_knows_how_few_people_there_are() -> None:
-    """Two people at 0 and 1: .5 +- 12.706 * .7071 / 1.4142; eleven: t is 2.228; many: 1.96."""
-    assert auto.interval([0.0, 1.0])[2] == pytest.approx(0.5 + 12.706 * 0.5, abs=1e-3)
-    eleven = auto.interval(np.arange(11.0))
-    assert eleven[2] - 5.0 == pytest.approx(
-        2.228 * np.std(np.arange(11.0), ddof=1) / 11**0.5, rel=2e-3
-    )
-    assert auto._student(10_000) == pytest.approx(1.9602, abs=1e-3)
