@@ -156,3 +156,16 @@ def test_on_a_phone_a_tap_points_and_a_finger_turns_without_scrolling(
     with page.expect_response("**/compass"):
         touch("touchEnd")
     assert abs(bearing(page) - 90) <= 6 and page.evaluate("scrollY") == scrolled
+
+
+def test_on_a_phone_every_answer_button_is_within_reach(visit: Any, address: str) -> None:
+    """Also once "something different" is offered, which makes the row of small ones longer."""
+    page = visit(answered(address), 390)
+    page.get_by_role("tab", name="Choose").click()
+    page.locator(".answers .show").wait_for()
+    page.get_by_role("button", name="different").wait_for()
+    boxes = page.locator(".answers .button:visible").evaluate_all(
+        "all => all.map((one) => one.getBoundingClientRect()).map((r) => [r.left, r.right])"
+    )
+    assert len(boxes) >= 6
+    assert all(left >= 0 and right <= 390 for left, right in boxes), boxes

@@ -18,7 +18,7 @@ export class Answers {
     this.undo = b("Undo", "Z", () => card.step("undo"), "quiet");
     this.redo = b("Redo", "⇧Z", () => card.step("redo"), "quiet");
     this.zoom = b("Large", "Space", () => card.zoom(), "quiet");
-    this.other = button("Something different", () => card.different(), { kind: "quiet", title: "A grid unlike what you saw lately, still likely to your taste. It counts like any other." });
+    this.other = button(sides("Something different", "Different"), () => card.different(), { kind: "quiet", title: "A grid unlike what you saw lately, still likely to your taste. It counts like any other." });
     this.help = b("Keys", "?", () => card.help(), "quiet");
     this.pairRow = h("div", { class: "row main", role: "group", "aria-label": "Your answer" }, this.left, this.good, this.bad, this.right);
     this.gridRow = h("div", { class: "row main" }, this.next, (this.show = showMe(card)));
