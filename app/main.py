@@ -50,6 +50,7 @@ def build(studio: Studio, accounts: Accounts, options: Any = None) -> FastAPI:
         # Gradio's page asks for a script that only matters inside a frame, which we do not allow.
         return Response("", media_type="text/javascript")
 
+    app.mount("/static/words", StaticFiles(directory=HERE / "words"), name="words")
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
 
     @app.get("/login", include_in_schema=False)
