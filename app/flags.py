@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from app import flags_training
+
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 THEMES = ("light", "dark", "system")
@@ -144,58 +146,20 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("--seed", type=int, default=0)
     bench.add_argument("--people", metavar="FILE.py", help="your own simulated people")
     bench.add_argument("--quick", action="store_true", help="a smoke test, marked as such")
-    _starter(command("train-starter", "make the small drawing model again, from the collection"))
-    _teaching(command("train-fspo", "teach the language model to read anybody's pairs", shared))
-    _population(command("fit-population", "learn from many people's choices where one may start"))
+    flags_training.starter(
+        command("train-starter", "make the small drawing model again, from the collection")
+    )
+    flags_training.teaching(
+        command("train-fspo", "teach the language model to read anybody's pairs", shared)
+    )
+    flags_training.population(
+        command("fit-population", "learn from many people's choices where one may start")
+    )
     doctor = command("doctor", "say what is there and what is missing", shared, serving)
     doctor.add_argument("--json", action="store_true", help="JSON for programs")
     for verb, (text, words) in VERBS.items():
         _verb(command(verb, text, shared), verb, words)
     return top
-
-
-def _starter(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--out", metavar="DIR", default="starter-training", help="folder of the run")
-    p.add_argument("--minutes", type=float, default=75.0, help="for the model that draws")
-    p.add_argument("--vae-minutes", type=float, default=20.0, help="for the autoencoder")
-    p.add_argument("--decoder-minutes", type=float, default=0.0,
-                   help="only give the decoder more time, nothing else")  # fmt: skip
-    p.add_argument("--personal", action="store_true",
-                   help="only the adapter for a person's vector")  # fmt: skip
-    p.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    p.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
-    p.add_argument("--whole", action="store_true",
-                   help="the whole collection, half of the time what is known")  # fmt: skip
-    p.add_argument("--shipped", action="store_true", help="begin with the weights that ship")
-    p.add_argument("--copies", type=int, default=16, help="variants of each drawing")
-    p.add_argument("--batch", type=int, default=32)
-    p.add_argument("--layers", type=int, default=8)
-
-
-def _teaching(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--data", metavar="DIR", required=True, help="a folder with personas/")
-    p.add_argument("--out", metavar="DIR", default="fspo-training", help="folder of the run")
-    p.add_argument("--minutes", type=float, default=60.0, help="of learning; judging comes on top")
-    p.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
-    p.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    p.add_argument("--objective", default="ipo", choices=("ipo", "dpo"))
-    for name, number, text in (("beta", 0.1, "held to where it started"), ("rate", 2e-4, "of Adam"),
-                               ("shots", 4, "pairs before the question"), ("batch", 4, "lessons a "
-                               "step"), ("steps", 100_000, "at most"), ("seed", 0, "of all draws"),
-                               ("lessons", 2000, "drawn from all there are"),
-                               ("voices", 48, "simulated people who like voices of the passages"),
-                               ("rows", 4, "judged of a person held out")):  # fmt: skip
-        p.add_argument(f"--{name}", type=type(number), default=number, help=text)
-
-
-def _population(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--data", metavar="DIR", required=True,
-                   help="folders of known sets, or NAME.jsonl with lines of person, chosen, "
-                   "rejected")  # fmt: skip
-    p.add_argument("--out", metavar="FILE", default="population.safetensors",
-                   help="the prior; its cards are written beside it")  # fmt: skip
-    p.add_argument("--sets", metavar="NAME[,..]", help="only these; default: all there are")
-    p.add_argument("--shippable", action="store_true", help="only what is CC BY or CC0")
 
 
 def _serving(p: argparse.ArgumentParser) -> None:
