@@ -7,6 +7,9 @@ from sqlite_utils import Database
 from profiles import items, people, starts
 
 TABLES = (
+    "study_views",
+    "study_questions",
+    "study_sessions",
     "open_questions",
     "effective",
     "tops",

@@ -262,3 +262,74 @@ BEGIN SELECT raise(ABORT, 'reasons go only with their whole profile'); END;
 def m003_reasons(db: Database) -> None:
     """Why a passage was picked, in rows beside the answers."""
     db.executescript(REASONS)
+
+
+STUDIES = """
+CREATE TABLE studies (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id INTEGER NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    salt BLOB NOT NULL,
+    created REAL NOT NULL,
+    UNIQUE (user_id, name)
+) STRICT;
+
+CREATE TABLE study_editions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    study_id INTEGER NOT NULL REFERENCES studies(id) ON DELETE CASCADE,
+    digest TEXT NOT NULL CHECK (length(digest) = 64),
+    source TEXT NOT NULL,
+    created REAL NOT NULL,
+    UNIQUE (study_id, digest)
+) STRICT;
+
+CREATE TABLE study_sessions (
+    profile_id INTEGER PRIMARY KEY REFERENCES profiles(id),
+    study_id INTEGER NOT NULL REFERENCES studies(id),
+    edition_id INTEGER NOT NULL REFERENCES study_editions(id),
+    participant TEXT NOT NULL,
+    code_hash BLOB NOT NULL,
+    consent TEXT NOT NULL CHECK (length(consent) = 64),
+    consented REAL NOT NULL,
+    about TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    UNIQUE (study_id, code_hash),
+    UNIQUE (study_id, participant)
+) STRICT;
+CREATE INDEX study_sessions_edition ON study_sessions(edition_id);
+
+CREATE TABLE study_questions (
+    profile_id INTEGER NOT NULL REFERENCES study_sessions(profile_id),
+    place INTEGER NOT NULL,
+    question_id INTEGER NOT NULL UNIQUE REFERENCES questions(id),
+    block INTEGER NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('plain', 'repeat', 'attention')),
+    expected INTEGER,
+    ask TEXT NOT NULL,
+    source TEXT NOT NULL,
+    names TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    PRIMARY KEY (profile_id, place)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE study_views (
+    profile_id INTEGER NOT NULL REFERENCES study_sessions(profile_id),
+    place INTEGER NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (profile_id, place, at)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER study_sessions_stay BEFORE UPDATE ON study_sessions
+BEGIN SELECT raise(ABORT, 'what a participant agreed to is never changed'); END;
+CREATE TRIGGER study_sessions_kept BEFORE DELETE ON study_sessions
+WHEN NOT EXISTS (SELECT 1 FROM deletions WHERE profile_id = OLD.profile_id)
+BEGIN SELECT raise(ABORT, 'a participant goes only with the whole profile'); END;
+CREATE TRIGGER study_questions_stay BEFORE UPDATE ON study_questions
+BEGIN SELECT raise(ABORT, 'the plan of a study is fixed before display'); END;
+"""
+
+
+@steps()
+def m004_studies(db: Database) -> None:
+    """Studies: the file each participant saw, what was agreed to, the plan, what was shown when."""
+    db.executescript(STUDIES)

@@ -72,7 +72,11 @@ def add_profile(db: Database, new: Profile) -> Profile:
 
 
 def profiles(db: Database, user_id: int) -> list[Profile]:
-    rows = db.execute(f"{PROFILE} WHERE user_id = ? ORDER BY id", [user_id]).fetchall()
+    """Without those of participants, which are listed with their study."""
+    rows = db.execute(
+        f"{PROFILE} WHERE user_id = ? AND id NOT IN (SELECT profile_id FROM study_sessions)"
+        " ORDER BY id", [user_id],
+    ).fetchall()  # fmt: skip
     return [_profile(row) for row in rows]
 
 

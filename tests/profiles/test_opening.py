@@ -39,6 +39,7 @@ def longer(fail: bool = False) -> Migrations:
     steps(name="m001_first")(migrations.m001_first)
     steps(name="m002_adapters")(migrations.m002_adapters)
     steps(name="m003_reasons")(migrations.m003_reasons)
+    steps(name="m004_studies")(migrations.m004_studies)
 
     @steps()
     def m999_moods(db: Database) -> None:
