@@ -48,8 +48,10 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-def caller(request: Request) -> int:
-    """The user id that the Gate attached. Without one nothing is answered."""
+async def caller(request: Request) -> int:
+    """The user id that the Gate attached. Without one nothing is answered. Not blocking, so that no
+    thread is changed for it.
+    """
     user: int | None = getattr(request.state, "user", None)
     if user is None:
         raise HTTPException(401, "log in first: open /login, or POST /api/v1/login")
