@@ -333,3 +333,46 @@ BEGIN SELECT raise(ABORT, 'the plan of a study is fixed before display'); END;
 def m004_studies(db: Database) -> None:
     """Studies: the file each participant saw, what was agreed to, the plan, what was shown when."""
     db.executescript(STUDIES)
+
+
+PEOPLE = """
+ALTER TABLE users ADD COLUMN own INTEGER NOT NULL DEFAULT 0 CHECK (own IN (0, 1));
+ALTER TABLE users ADD COLUMN admin INTEGER NOT NULL DEFAULT 0 CHECK (admin IN (0, 1));
+ALTER TABLE users ADD COLUMN locked INTEGER NOT NULL DEFAULT 0 CHECK (locked IN (0, 1));
+ALTER TABLE users ADD COLUMN limits TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE users ADD COLUMN seen REAL;
+ALTER TABLE sessions ADD COLUMN about TEXT NOT NULL DEFAULT '{}';
+
+CREATE TABLE tokens (
+    token_hash BLOB PRIMARY KEY,
+    user_id INTEGER REFERENCES users(id) ON DELETE CASCADE,
+    kind TEXT NOT NULL CHECK (kind IN ('program', 'invite', 'reset')),
+    label TEXT NOT NULL,
+    created REAL NOT NULL,
+    expires REAL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tokens_user ON tokens(user_id, created);
+
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY,
+    created REAL NOT NULL,
+    user_id INTEGER,
+    what TEXT NOT NULL,
+    about TEXT NOT NULL,
+    digest BLOB NOT NULL CHECK (length(digest) = 32)
+) STRICT;
+
+CREATE TRIGGER audit_stays BEFORE UPDATE ON audit
+BEGIN SELECT raise(ABORT, 'the audit log is never changed'); END;
+CREATE TRIGGER audit_kept BEFORE DELETE ON audit
+BEGIN SELECT raise(ABORT, 'the audit log is never shortened'); END;
+CREATE TRIGGER audit_grows BEFORE INSERT ON audit
+WHEN NEW.id <= (SELECT coalesce(max(id), 0) FROM audit)
+BEGIN SELECT raise(ABORT, 'the audit log only grows at its end'); END;
+"""
+
+
+@steps()
+def m005_people(db: Database) -> None:
+    """Who keeps the studio, who is locked, one-time and program tokens, and the audit log."""
+    db.executescript(PEOPLE)

@@ -19,11 +19,12 @@ def local_user(db: Database, now: float) -> int:
 
 
 def put_user(db: Database, name: str, password_hash: str, now: float) -> int:
+    """A user with this password, unless they have chosen one of their own."""
     if not name.strip():
         raise ValueError("a user needs a name")
     db.execute(
         "INSERT INTO users(name, password_hash, created) VALUES (?, ?, ?)"
-        " ON CONFLICT(name) DO UPDATE SET password_hash = excluded.password_hash",
+        " ON CONFLICT(name) DO UPDATE SET password_hash = excluded.password_hash WHERE own = 0",
         [name, password_hash, now],
     )
     return int(db.execute("SELECT id FROM users WHERE name = ?", [name]).fetchone()[0])
@@ -36,7 +37,9 @@ def user(db: Database, name: str) -> User | None:
     return User(*row) if row else None
 
 
-def add_session(db: Database, user_id: int, token_hash: bytes, expires: float, now: float) -> None:
+def add_session(  # noqa: PLR0913 - a session is made of these
+    db: Database, user_id: int, token_hash: bytes, expires: float, now: float, most: int = SESSIONS
+) -> None:
     """A new session; the expired ones and all but the newest few of this user end."""
     db.execute(
         "INSERT INTO sessions(token_hash, user_id, expires, created) VALUES (?, ?, ?, ?)",
@@ -46,7 +49,7 @@ def add_session(db: Database, user_id: int, token_hash: bytes, expires: float, n
     db.execute(
         "DELETE FROM sessions WHERE user_id = ?1 AND token_hash NOT IN (SELECT token_hash FROM"
         " sessions WHERE user_id = ?1 ORDER BY created DESC, token_hash = ?2 DESC LIMIT ?3)",
-        [user_id, token_hash, SESSIONS],
+        [user_id, token_hash, most],
     )
 
 

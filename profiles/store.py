@@ -19,8 +19,10 @@ from sqlite_utils import Database
 
 from engine.data import Array, Candidate, Comparison, Kind, Question
 from profiles import answers, deletion, items, opening, people, questions, starts, states, verdicts
+from profiles.audit import Audit
 from profiles.errors import Busy, Conflict, Damaged, TooNew, Unwritable
 from profiles.judging import Judging
+from profiles.logins import Logins
 from profiles.opening import explained
 from profiles.profile import Profile, User
 from profiles.readers import Readers
@@ -50,6 +52,7 @@ class Store:
         self.judging = Judging(self.read, self.write)
         self.starts = Starts(self.read, self.write)
 
+        self.audit, self.logins = Audit(self.read, self.write), Logins(self.read, self.write)
     @classmethod
     def open(cls, folder: Path) -> "Store":
         """Make the folder when missing, hold it, check the file, bring it up to date.
