@@ -1,0 +1,40 @@
+"""A sample of the fuzz of every route; the long run is bench hostile."""
+
+import json
+
+import pytest
+
+from tests.hostile.routes import fuzz, hostile_bodies
+from tests.hostile.world import JSON, World
+
+# Ten times what the slowest takes on a quiet core; bench hostile has the figure.
+SECONDS = 10.0
+
+
+def test_requests_out_of_the_document_break_nothing(crowded: World) -> None:
+    made = fuzz(crowded, 2, seed=1)
+    assert made.crashes == [] and made.executions > 150
+    assert made.slowest[0] < SECONDS, made.slowest
+    assert {200, 404, 422} <= set(made.statuses), "right and wrong ones, and things not there"
+
+
+def test_bodies_that_no_document_describes_break_nothing(crowded: World) -> None:
+    made = hostile_bodies(crowded, every=23)
+    assert made.crashes == [] and made.executions > 500
+    assert made.slowest[0] < SECONDS, made.slowest
+
+
+@pytest.mark.parametrize("deep", [b"[" * 10_000, b'{"texts":' * 10_000 + b"1" + b"}" * 10_000])
+def test_own_passages_nested_ten_thousand_deep_are_refused_in_words(
+    crowded: World, deep: bytes
+) -> None:
+    path = f"/api/v1/profiles/{crowded.known['profile'][0]}/items"
+    made = crowded.send("POST", path, deep, JSON)
+    assert not made.broke and made.status == 422 and "texts" in made.error
+
+
+def test_what_is_wrong_with_own_passages_is_said_in_a_line(crowded: World) -> None:
+    path = f"/api/v1/profiles/{crowded.known['profile'][0]}/items"
+    for body in ({"texts": ["\ud800"]}, {"texts": [7]}, {"texts": ["x"], "code": 1}):
+        made = crowded.send("POST", path, json.dumps(body).encode(), JSON)
+        assert made.status == 422 and len(made.error) < 200 and "\n" not in made.error
