@@ -1,5 +1,6 @@
 """Opening the data folder: the lock, the checks, a backup before every migration."""
 
+import filecmp
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -9,9 +10,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
+from profiles import checkup
 from profiles.disk import atomic_file, private_file, private_folder
 from profiles.errors import Busy, Damaged, TooNew, Unwritable
 from profiles.migrations import APPLICATION, steps
+from profiles.seal import Changed, Seal, lift
 
 FILE, LOCK, BACKUPS, MEDIA = "penchant.db", "penchant.lock", "backups", "media"
 KEPT_BACKUPS = 10
@@ -31,35 +34,52 @@ def lock_folder(folder: Path) -> FileLock:
     return lock
 
 
-def open_checked(folder: Path) -> Database:
+def open_checked(folder: Path, seal: Seal) -> Database:
     """The read-write connection to an intact file of this version. Call in the writer's thread."""
     path = folder / FILE
-    fresh = not path.exists() or path.stat().st_size == 0
-    private_file(path)
-    for torn in (folder / BACKUPS).glob(".new-*"):
+    for torn in (*folder.glob(".new-*"), *(folder / BACKUPS).glob(".new-*")):
         torn.unlink()
+    if not path.exists():
+        lift(path)
+    sealed = _sealed(folder, seal)
+    private_file(path)
+    fresh = not sealed and path.stat().st_size == 0
     db: Database | None = None
+    opened = False
     try:
         db = connect(path)
+        seal.attach()
         if not fresh:
-            _check(db, folder)
+            _check(db, folder, sealed)
         _migrate(db, folder, fresh)
         _same_schema(db, folder)
+        seal.checkpoint(db)
+        opened = True
         return db
     except sqlite3.OperationalError as wrong:
-        if db is not None:
-            db.close()
         raise Unwritable(
             f"{path} cannot be opened ({wrong}); check the folder and the room on the disk"
         ) from wrong
     except sqlite3.DatabaseError as wrong:
-        if db is not None:
-            db.close()
         raise Damaged(damaged(folder, str(wrong))) from wrong
-    except (Damaged, TooNew):
-        if db is not None:
-            db.close()
-        raise
+    finally:
+        if not opened:
+            seal.drop(db)
+
+
+def _sealed(folder: Path, seal: Seal) -> bool:
+    """Whether the file is as it was sealed. A backup put in its place by hand is not, and is well.
+
+    Damaged when a byte of it has changed.
+    """
+    path = folder / FILE
+    try:
+        return seal.look()
+    except Changed as wrong:
+        if not any(filecmp.cmp(path, kept, shallow=False) for kept in backups(folder)):
+            raise Damaged(damaged(folder, str(wrong))) from wrong
+        lift(path)
+        return seal.look()
 
 
 def connect(path: Path) -> Database:
@@ -84,7 +104,7 @@ def _guarded(conn: sqlite3.Connection) -> Database:
         "secure_delete=ON",
         "cell_size_check=ON",
         "mmap_size=0",
-        "wal_autocheckpoint=4000",
+        "wal_autocheckpoint=0",
         "journal_size_limit=67108864",
     ):
         conn.execute(f"PRAGMA {pragma}").fetchall()
@@ -148,7 +168,8 @@ def backups(folder: Path) -> list[Path]:
     return sorted((folder / BACKUPS).glob("*.db"), reverse=True)
 
 
-def _check(db: Database, folder: Path) -> None:
+def _check(db: Database, folder: Path, sealed: bool) -> None:
+    """A file without its seal, of an older release or put back by hand, is read row by row."""
     mark = db.conn.execute("PRAGMA application_id").fetchone()[0]
     tables = db.conn.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if mark != APPLICATION and tables:
@@ -162,6 +183,8 @@ def _check(db: Database, folder: Path) -> None:
             f"{folder / FILE} was written by a newer Penchant (step {sorted(unknown)[-1]}); update "
             "this one, or start it on another folder with --data-dir"
         )
+    if not sealed and (wrong := checkup.faults(db)):
+        raise Damaged(damaged(folder, wrong[0]))
 
 
 def _migrate(db: Database, folder: Path, fresh: bool) -> None:

@@ -28,6 +28,7 @@ from profiles.profile import Profile, User
 from profiles.readers import Readers
 from profiles.reasons import Reasons
 from profiles.records import Answer, NewAnswer, NewItem, NewQuestion, Version
+from profiles.seal import Seal
 from profiles.starts import Starts
 from profiles.work import Work
 from profiles.writer import Writer
@@ -62,7 +63,10 @@ class Store:
         folder = Path(folder).absolute()
         lock = opening.lock_folder(folder)
         path = folder / opening.FILE
-        writer = Writer(lambda: opening.open_checked(folder), lambda: opening.connect(path))
+        seal = Seal(path)
+        writer = Writer(
+            lambda: opening.open_checked(folder, seal), lambda: opening.connect(path), seal
+        )
         store = cls(folder, lock, writer)
         started = False
         try:
@@ -145,7 +149,7 @@ class Store:
         gone, hashes = self.write(lambda db: deletion.remove_rows(db, profile_id))
         media = self.folder / opening.MEDIA
         files = self._writer.alone(lambda db: items.remove_media(db, media, hashes))
-        scrubbed = self._writer.alone(deletion.scrub)
+        scrubbed = self._writer.alone(lambda db: deletion.scrub(db, self._writer.emptied))
         left = self.read(lambda db: deletion.left(db, profile_id))
         kept = [str(path) for path in opening.backups(self.folder)]
         return {

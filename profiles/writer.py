@@ -5,6 +5,7 @@ single client never waits for others: an empty queue commits at once. A future i
 after COMMIT, which with synchronous=FULL means after the fsync.
 """
 
+import logging
 import queue
 import sqlite3
 import threading
@@ -18,11 +19,13 @@ from typing import Any, TypeVar
 from sqlite_utils import Database
 
 from profiles.errors import Damaged, Unwritable
+from profiles.seal import Seal
 
 GATHER = 0.005
 MOST = 256
 IDLE = 1.0
 T = TypeVar("T")
+log = logging.getLogger("penchant")
 
 
 @dataclass(eq=False)
@@ -79,10 +82,15 @@ class _Answering:
 
 
 class Writer:
-    """`connect` opens the connection, in the writer's own thread; `reopen` after an I/O error."""
+    """`connect` opens the connection, in the writer's own thread; `reopen` after an I/O error.
 
-    def __init__(self, connect: Callable[[], Database], reopen: Callable[[], Database]) -> None:
-        self._connect, self._reopen = connect, reopen
+    `seal` follows what is committed; it alone moves the log into the file.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Database], reopen: Callable[[], Database], seal: Seal
+    ) -> None:
+        self._connect, self._reopen, self.seal = connect, reopen, seal
         self._queue: queue.SimpleQueue[_Task] = queue.SimpleQueue()
         self._gate = threading.Lock()
         self._closed = False
@@ -107,6 +115,10 @@ class Writer:
     def alone(self, work: Callable[[Database], T]) -> T:
         """Run `work` by itself, outside any transaction."""
         return self._hand(_Task(work, alone=True))  # type: ignore[no-any-return]
+
+    def emptied(self, db: Database) -> bool:
+        """Move the log into the file and cut it to nothing; for work run alone."""
+        return self.seal.checkpoint(db, empty=True)
 
     def close(self) -> None:
         """Finish what is queued and close the connection."""
@@ -195,6 +207,8 @@ class Writer:
             if not stored.future.done():
                 self.writes += 1
                 stored.future.set_result(stored.value)
+        if self.seal.note():
+            self._tidy()
 
     def _lose(self, wrong: Exception, first: _Task) -> None:
         """Nothing of the batch is on disk. After an I/O error no page in memory is trusted."""
@@ -218,8 +232,11 @@ class Writer:
     def _tidy(self) -> None:
         """Move the log into the file while nobody waits."""
         self._dirty = False
-        if self._db is not None:
-            self._db.conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        try:
+            if self._db is not None:
+                self.seal.checkpoint(self._db)
+        except sqlite3.Error as wrong:  # the log still holds it all
+            log.warning("the log could not be moved into the database file: %s", wrong)
 
     def _end(self) -> None:
         with self._gate:
@@ -229,5 +246,4 @@ class Writer:
         for task in self._now:
             if not task.future.done():
                 task.future.set_exception(Unwritable("the store is closed; open it again"))
-        if self._db is not None:
-            self._db.close()
+        self.seal.close(self._db)

@@ -28,6 +28,7 @@ BENCHES = {
     "neighbours": "tests.bench.neighbours:run",
     "start": "tests.bench.start:run",
     "kills": "tests.bench.kills:run",
+    "flips": "tests.bench.flips:run",
     "train": "tests.bench.train:run",
     "serve": "tests.bench.serve:run",
     "tuned": "tests.bench.tuned:run",

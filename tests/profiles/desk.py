@@ -75,11 +75,13 @@ def full_desk(store: Store) -> Desk:
     store.write(lambda db: captions.put(db, who, own[0], "the small one"))
     hashes = [row.hash for row in pictures(4)]
     store.put_embeddings("starter:picture", hashes, np.eye(4, 6, dtype=np.float32))
+    first = desk.ask(0, 1)
     for i in range(6):
-        desk.pick(desk.ask(i, i + 1), i % 2, predicted=0.25 + i / 10, ms=900 + i, note="fine")
+        asked = desk.ask(i, i + 1) if i else first
+        desk.pick(asked, i % 2, predicted=0.25 + i / 10, ms=900 + i, note="fine")
     desk.why(1, "shorter"), desk.why(1, "shorter", "calmer", words="it breathes"), desk.why(2)
     desk.pick(desk.ask(0, 1, 2, 3), 2, strength=2.0, extra={"why": "=warmer"})
-    desk.say(desk.ask(1, 0, repeat_of=1), "both_good", predicted=1 / 3)
+    desk.say(desk.ask(1, 0, repeat_of=first.id), "both_good", predicted=1 / 3)
     desk.say(desk.ask(6, 7), "skip")
     desk.undo(), desk.undo(), desk.redo()
     grid = store.add_question(desk.profile, "picture", own, "thompson")

@@ -36,10 +36,8 @@ def test_a_closed_folder_opens_again_with_everything(tmp_path: Path) -> None:
 def longer(fail: bool = False) -> Migrations:
     """The schema of a later release: one step more."""
     steps = Migrations("penchant")
-    steps(name="m001_first")(migrations.m001_first)
-    steps(name="m002_adapters")(migrations.m002_adapters)
-    steps(name="m003_reasons")(migrations.m003_reasons)
-    steps(name="m004_studies")(migrations.m004_studies)
+    for step in migrations.steps.pending(Database(memory=True)):
+        steps(name=step.name)(getattr(migrations, step.name))
 
     @steps()
     def m999_moods(db: Database) -> None:

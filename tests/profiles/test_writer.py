@@ -4,10 +4,12 @@ import sqlite3
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from profiles import writer
+from profiles.seal import Seal
 from profiles.store import Store, Unwritable
 from profiles.writer import Writer
 from tests.profiles.desk import Desk
@@ -129,11 +131,11 @@ def test_a_failed_commit_stores_nothing_and_a_new_connection_goes_on(
     assert desk.pick(asked, key="again").seq == 1 and store._writer._db is not first
 
 
-def test_nothing_waits_forever_when_the_writer_cannot_open() -> None:
+def test_nothing_waits_forever_when_the_writer_cannot_open(tmp_path: Path) -> None:
     def broken():
         raise OSError("no such disk")
 
-    made = Writer(broken, broken)
+    made = Writer(broken, broken, Seal(tmp_path / "none.db"))
     with pytest.raises(OSError, match="no such disk"):
         made.start()
     with pytest.raises(Unwritable, match="closed"):
