@@ -6,7 +6,6 @@ Handlers are thin: who asks, what is asked, one verb of the Studio. Every one au
 
 import asyncio
 import json
-import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Literal
 
@@ -23,11 +22,11 @@ from app.api_made import made_routes
 from app.api_reasons import reason_routes
 from app.api_starting import starting_routes
 from app.bending import depths
-from app.doors import Form, Id, Key, Medium, Strict, User, room, streamed
+from app.doors import Form, Id, Key, Making, Medium, Streamed, Strict, User
 from app.making import Unavailable
 from app.picture_models import BadModel
 from app.studio import Studio
-from app.wire import Bad, Missing, WrongSpace
+from app.wire import Bad, Full, Missing, WrongSpace
 from profiles.errors import Conflict, Unwritable
 
 POLL, HEARTBEAT = 0.4, 15.0
@@ -184,10 +183,10 @@ def _belief(router: APIRouter, studio: Studio) -> None:
             # Polling a number in memory: no thread is held, however many pages are open.
             seen, quiet = None, 0.0
             while not await request.is_disconnected():
-                state = studio.changes()
+                state = studio.changes(user, profile)
                 if state != seen:
                     seen, quiet = state, 0.0
-                    yield f"event: progress\ndata: {json.dumps(studio.pulse(profile))}\n\n"
+                    yield f"event: progress\ndata: {json.dumps(studio.pulse(user, profile))}\n\n"
                 elif quiet >= HEARTBEAT:
                     quiet = 0.0
                     yield ": still here\n\n"
@@ -239,10 +238,9 @@ def _making(router: APIRouter, studio: Studio) -> None:
     @router.post("/profiles/{profile}/generate")
     async def generate(profile: Id, given: GenerateIn, user: User) -> Response:
         await asyncio.to_thread(studio.profile, user, profile)
-        room()
-        stop = threading.Event()
-        lines = studio.generate(user, profile, given.model_dump(), stop.is_set)
-        return StreamingResponse(streamed(lines, stop), media_type="application/x-ndjson")
+        making = Making(studio, user)
+        lines = studio.generate(user, profile, given.model_dump(), making.visit.gone.is_set)
+        return Streamed(making, lines)
 
     @router.post("/profiles/{profile}/items", status_code=201)
     async def add_items(profile: Id, request: Request, user: User) -> dict[str, Any]:
@@ -303,7 +301,8 @@ def handlers() -> dict[Any, Callable[..., Any]]:
 
     def reply(status: int) -> Callable[[Request, Any], JSONResponse]:
         def handle(_: Request, wrong: Any) -> JSONResponse:
-            return JSONResponse({"error": str(wrong)}, status)
+            later = {"retry-after": str(wrong.seconds)} if hasattr(wrong, "seconds") else None
+            return JSONResponse({"error": str(wrong)}, status, later)
 
         return handle
 
@@ -311,6 +310,7 @@ def handlers() -> dict[Any, Callable[..., Any]]:
         Missing: reply(404),
         Bad: reply(422),
         Conflict: reply(409),
+        Full: reply(429),
         WrongSpace: reply(409),
         Unavailable: reply(503),
         BadModel: reply(503),

@@ -1,14 +1,14 @@
 """Routes of the Keep page: tuning, jobs, adapters, exports. Thin: one verb of the Studio each."""
 
 import asyncio
-import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse, Response, StreamingResponse
+from fastapi.responses import FileResponse, Response
 from pydantic import Field
 
-from app.doors import Id, Medium, Strict, User, room, streamed
+from app.doors import Id, Making, Medium, Streamed, Strict, User, in_turn
 from app.trying import attempt
 
 if TYPE_CHECKING:
@@ -106,13 +106,16 @@ def _adapters(router: APIRouter, studio: "Studio") -> None:
         return keeping.remove(user, adapter)
 
     @router.post("/adapters/{adapter}/try")
-    def tried(adapter: Id, given: TryIn, user: User) -> dict[str, Any]:
-        room()
-        return attempt(studio, user, adapter, **given.model_dump())
+    async def tried(adapter: Id, given: TryIn, user: User) -> Any:
+        await asyncio.to_thread(keeping.one, user, adapter)
+        work = partial(attempt, studio, user, adapter, **given.model_dump())
+        return await in_turn(studio, user, work)
 
     @router.post("/adapters/{adapter}/blind")
-    def begin(adapter: Id, given: BlindIn, user: User) -> dict[str, Any]:
-        return keeping.blind.begin(user, adapter, given.prompt, given.seed, given.against)
+    async def begin(adapter: Id, given: BlindIn, user: User) -> Any:
+        await asyncio.to_thread(keeping.one, user, adapter)
+        told = (given.prompt, given.seed, given.against)
+        return await in_turn(studio, user, partial(keeping.blind.begin, user, adapter, *told))
 
     @router.post("/adapters/{adapter}/blind/{trial}")
     def end(adapter: Id, trial: str, given: PickIn, user: User) -> dict[str, Any]:
@@ -130,9 +133,8 @@ def _carrying(router: APIRouter, studio: "Studio") -> None:
     @router.post("/adapters/{adapter}/exports/{target}")
     async def export(adapter: Id, target: str, given: ExportIn, user: User) -> Response:
         await asyncio.to_thread(studio.keeping.one, user, adapter)
-        lines = carrying.export(user, adapter, target, given.privacy)
-        made = streamed(lines, threading.Event())
-        return StreamingResponse(made, media_type="application/x-ndjson")
+        making = Making(studio, user)
+        return Streamed(making, carrying.export(user, adapter, target, given.privacy))
 
     @router.get("/adapters/{adapter}/exports/{target}/file")
     def file(adapter: Id, target: str, user: User) -> Response:

@@ -2,15 +2,14 @@
 what is drawn and said beside the questions: captions, the switch of drawing ahead.
 """
 
-import threading
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 from pydantic import Field
 
 from app.different import different
-from app.doors import Id, Medium, Strict, User, room, streamed
+from app.doors import Id, Making, Medium, Streamed, Strict, User
 
 if TYPE_CHECKING:
     from app.studio import Studio
@@ -72,11 +71,10 @@ def made_routes(router: APIRouter, studio: "Studio") -> None:
 
     @router.post("/profiles/{profile}/strip")
     async def strip(profile: Id, given: StripIn, user: User) -> Response:
-        room()
         studio.profile(user, profile)
-        stop = threading.Event()
-        lines = made.strip(user, profile, given.model_dump(), stop.is_set)
-        return StreamingResponse(streamed(lines, stop), media_type="application/x-ndjson")
+        making = Making(studio, user)
+        lines = made.strip(user, profile, given.model_dump(), making.visit.gone.is_set)
+        return Streamed(making, lines)
 
 
 def _choosing(router: APIRouter, studio: "Studio") -> None:

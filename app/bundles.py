@@ -13,24 +13,45 @@ if TYPE_CHECKING:
     from app.studio import Studio
 
 
+STEM = "penchant-profile"
+
+
 class Bundles:
     """One per Studio."""
 
     def __init__(self, studio: "Studio") -> None:
         self.studio = studio
 
-    def out(self, user: int, profile: int, adapters: bool) -> bytes:
+    def out(self, user: int, profile: int, adapters: bool) -> tuple[bytes, str, str]:
+        """(bytes, file name, media type)."""
         from profiles.bundle import BadBundle, Carried, write_bundle
 
         carried = []
         rows = self.studio.store.work.adapters(profile) if adapters else []
         for row in reversed(rows):
-            body, _ = self.studio.keeping.carrying.pack(user, row["id"])
+            body = self.studio.keeping.carrying.packed(row["id"])
             carried.append(Carried(row["name"], row["kind"], row["base"], row["chosen"], body))
         try:
-            return write_bundle(self.studio.store, profile, carried)
+            body = write_bundle(self.studio.store, profile, carried)
         except BadBundle as wrong:
             raise Bad(str(wrong)) from None
+        return body, f"{STEM}-{profile}.penchant", "application/octet-stream"
+
+    def answers(self, profile: int, form: str) -> tuple[bytes, str, str]:
+        """The same of the answers alone, as CSV or JSONL."""
+        from profiles.bundle import answers_csv, answers_jsonl
+
+        if form == "csv":
+            rows = "".join(answers_csv(self.studio.store, profile))
+            return rows.encode(), f"{STEM}-{profile}-answers.csv", "text/csv"
+        rows = "".join(answers_jsonl(self.studio.store, profile))
+        return rows.encode(), f"{STEM}-{profile}-answers.jsonl", "application/x-ndjson"
+
+    def told(self, profile: int) -> list[dict[str, Any]]:
+        """The answers that count, with all that was shown: what data sets are made of."""
+        from profiles.exports import told
+
+        return told(self.studio.store, profile)
 
     def bring(self, user: int, data: bytes) -> dict[str, Any]:
         """A new profile of this user, with the adapters that fit; `left_out` names the others."""
@@ -54,7 +75,7 @@ class Bundles:
                 kept.append((row, made))
 
         try:
-            profile = read_bundle(self.studio.store, user, data, admit)
+            profile = read_bundle(self.studio.store, user, data, admit, self._look)
         except Bad as wrong:
             raise Bad(f"an adapter in the file is not sound: {wrong}") from None
         except BadBundle as wrong:
@@ -63,6 +84,14 @@ class Bundles:
         for kind in ("text", "picture"):
             self._put(profile.id, kind, [k for k in kept if k[0].kind == kind])
         return {**self.studio.profile(user, profile.id), "adapters": len(kept), "left_out": left}
+
+    def _look(self, name: str, picture: bytes) -> None:
+        from profiles.bundle import BadBundle
+
+        try:
+            self.studio.shelves.check(name, picture)
+        except Bad as wrong:
+            raise BadBundle(f"a picture in the file is not sound: {wrong}") from None
 
     def _put(self, profile: int, kind: Any, kept: list[tuple[Any, Any]]) -> None:
         """Each with its name, and the one chosen that was; the newest is chosen by itself."""

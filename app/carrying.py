@@ -79,6 +79,7 @@ class Carrying:
         row = self.keeping.one(user, adapter)
         if target not in fitting(row["kind"]):
             raise Missing(f"there is no target {target!r}; see the list of exports")
+        self.studio.audited(user, "adapter-export", adapter=adapter, target=target)
         place = self.keeping.exports(adapter)
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         label = EXPORTS[target].label
@@ -118,7 +119,7 @@ class Carrying:
         what = Material(
             title=row["name"], model=self._model(row["kind"]).resolve(),
             adapter=self.keeping.load(row["id"]), facts=facts, gguf=_gguf(studio.maker),
-            answers=() if privacy == "vector only" else studio.told(row["profile_id"]),
+            answers=() if privacy == "vector only" else studio.bundles.told(row["profile_id"]),
         )  # fmt: skip
         if "direction" in needs:
             return self._steered(what, row["profile_id"])
@@ -182,6 +183,7 @@ class Carrying:
         told, packed = place / f"{target}.json", place / f"{target}.zip"
         if not target.isidentifier() or not (told.exists() and packed.exists()):
             raise Missing("this was not exported yet; make it on Keep or by adapter-export")
+        self.studio.audited(user, "adapter-file", adapter=adapter, target=target)
         return packed, f"{json.loads(told.read_text())['slug']}-{target}.zip"
 
     @staticmethod
@@ -196,6 +198,7 @@ class Carrying:
     def bring(self, user: int, profile: int, data: bytes) -> dict[str, Any]:
         """An adapter from elsewhere, through every check; nothing is kept unless all hold."""
         self.studio.profile(user, profile)
+        self.studio.audited(user, "adapter-import", profile=profile, bytes=len(data))
         made = self.checked(data)
         name = str(made.card.get("name", "")) or "Brought in"
         number = self.keeping.put(profile, None, made, name)
@@ -235,14 +238,17 @@ class Carrying:
 
     def pack(self, user: int, adapter: int) -> tuple[bytes, str]:
         """For another studio: the adapter with its hashes."""
+        self.keeping.one(user, adapter)
+        self.studio.audited(user, "adapter-file", adapter=adapter, target="penchant")
+        return self.packed(adapter), f"penchant-adapter-{adapter}.zip"
+
+    def packed(self, adapter: int) -> bytes:
         from engine.adapter_check import BadAdapter, pack_adapter
 
-        self.keeping.one(user, adapter)
         try:
-            body = pack_adapter(self.keeping.load(adapter))
+            return pack_adapter(self.keeping.load(adapter))
         except BadAdapter as wrong:
             raise Bad(str(wrong)) from None
-        return body, f"penchant-adapter-{adapter}.zip"
 
 
 def fitting(kind: str) -> list[str]:

@@ -96,6 +96,7 @@ def push(studio: "Studio", user: int, given: Any) -> Any:
     from app import flags, pushing
 
     packed, _ = studio.keeping.carrying.file(user, given.adapter, given.target)
+    studio.audited(user, "adapter-push", adapter=given.adapter, target=given.target)
     kind = "dataset" if studio.keeping.carrying.words(given.target) else "model"
     return pushing.away(packed, given.repo, kind, flags.read(given, os.environ).offline)
 

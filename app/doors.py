@@ -2,46 +2,91 @@
 
 import asyncio
 import json
-import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated, Any, Literal
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import Depends, HTTPException, Request
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.turns import ASKING, Left, Visit
 from app.wire import Bad, Missing
+
+if TYPE_CHECKING:
+    from app.studio import Studio
 
 Medium = Literal["picture", "text"]
 Form = Literal["grid", "pair"]
 Key = Annotated[str, Field(min_length=8, max_length=80, pattern=r"^[A-Za-z0-9_.:-]+$")]
 Id = Annotated[int, Field(ge=1, le=2**53)]
 
-MOST_WAITING = 16
-MAKERS = ThreadPoolExecutor(MOST_WAITING, "making")
+MOST = 64
+MAKERS = ThreadPoolExecutor(MOST, "making")
+# How often somebody who waits is told their place.
+TELL = 1.0
 
 
-class Count:
-    """A number of the event loop's thread."""
+class Making:
+    """One piece of making under way: it counts from here until `leave`, and is told its place."""
 
-    def __init__(self) -> None:
-        self._n = 0
+    def __init__(self, studio: "Studio", user: int) -> None:
+        self.rules, self.turns, self.visit = studio.rules, studio.maker.turns, Visit(user)
+        self.begun = False
+        self._left = False
+        self.rules.making(user, MOST)
 
-    def add(self, n: int) -> None:
-        self._n += n
+    def leave(self) -> None:
+        if not self._left:
+            self._left = True
+            self.rules.made(self.visit.user)
 
-    def get(self) -> int:
-        return self._n
+    def start(self, work: Callable[[], Any]) -> "asyncio.Future[Any]":
+        """`work` in a thread of its own, asked for by this person."""
+        self.begun = True
+
+        def run() -> Any:
+            ASKING.set(self.visit)
+            try:
+                return work()
+            finally:
+                self.leave()
+
+        # In a context of its own: the thread is used again by others.
+        return asyncio.get_running_loop().run_in_executor(MAKERS, copy_context().run, run)
+
+    def place(self) -> dict[str, Any] | None:
+        """The line that tells how many come first, while this waits."""
+        before = self.turns.before(self.visit)
+        if before is None:
+            return None
+        return {"type": "waiting", "before": before}
 
 
-WAITING = Count()
+class Streamed(StreamingResponse):
+    """NDJSON of something being made. Whoever never came for it does not count on."""
+
+    def __init__(self, making: Making, lines: Iterator[dict[str, Any]]) -> None:
+        super().__init__(streamed(making, lines), media_type="application/x-ndjson")
+        self.making = making
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.making.visit.gone.set()
+            if not self.making.begun:
+                self.making.leave()
 
 
-def room() -> None:
-    """429 while too many results are being made."""
-    if WAITING.get() >= MOST_WAITING:
-        text = "many results are being made just now; try again in half a minute"
-        raise HTTPException(429, text, {"retry-after": "30"})
+async def in_turn(studio: "Studio", user: int, work: Callable[[], Any]) -> Any:
+    """The result of a piece of making, without holding a thread that answers others."""
+    making = Making(studio, user)
+    try:
+        return await making.start(work)
+    finally:
+        making.visit.gone.set()
 
 
 class Strict(BaseModel):
@@ -61,7 +106,7 @@ async def caller(request: Request) -> int:
 User = Annotated[int, Depends(caller)]
 
 
-async def streamed(lines: Iterator[dict[str, Any]], stop: threading.Event) -> AsyncIterator[str]:
+async def streamed(making: Making, lines: Iterator[dict[str, Any]]) -> AsyncIterator[str]:
     """NDJSON from a blocking iterator; when the reader leaves, the iterator is told to stop."""
     queue: asyncio.Queue[str | None] = asyncio.Queue()
     loop = asyncio.get_running_loop()
@@ -75,6 +120,8 @@ async def streamed(lines: Iterator[dict[str, Any]], stop: threading.Event) -> As
                 put(json.dumps(line) + "\n")
         except (Bad, Missing) as wrong:
             put(json.dumps({"type": "error", "error": str(wrong)}) + "\n")
+        except Left:
+            pass  # nobody reads this any more
         except Exception:
             text = "something broke while making this; the log of the terminal says more"
             put(json.dumps({"type": "error", "error": text}) + "\n")
@@ -82,12 +129,22 @@ async def streamed(lines: Iterator[dict[str, Any]], stop: threading.Event) -> As
         finally:
             put(None)
 
-    work = loop.run_in_executor(MAKERS, pump)
-    WAITING.add(1)
+    work, told = making.start(pump), None
     try:
-        while (line := await queue.get()) is not None:
-            yield line
+        while (line := await _next(queue)) is not None:
+            if line:
+                yield line
+            elif (place := making.place()) not in (None, told):
+                told = place
+                yield json.dumps(place) + "\n"
         await work
     finally:
-        WAITING.add(-1)
-        stop.set()
+        making.visit.gone.set()
+
+
+async def _next(queue: "asyncio.Queue[str | None]") -> str | None:
+    """A line; nothing while none came for a moment; None at the end."""
+    try:
+        return await asyncio.wait_for(queue.get(), TELL)
+    except TimeoutError:
+        return ""

@@ -139,7 +139,7 @@ class Fresh:
         self._asked.setdefault(profile, self._last_asked(profile, asked))
         rng = np.random.default_rng([profile, seq, asked])
         orders = self._orders(profile, belief, rng)
-        with self.studio.maker.spare() as wanted:
+        with self.studio.maker.spare(user) as wanted:
             if wanted is None:
                 return False
             called_off = lambda: wanted() or self._stirred != stirred  # noqa: E731

@@ -98,7 +98,7 @@ class Jobs:
     """All jobs of one data folder. One runs at a time; the others wait in order."""
 
     def __init__(self, work: Any, folder: Path, commit: Commit, runner: Runner,
-                 tell: Callable[[], None] = lambda: None) -> None:  # fmt: skip
+                 tell: Callable[[int], None] = lambda _: None) -> None:  # fmt: skip
         self.rows, self.folder, self.commit, self.runner, self.tell = (
             work, folder, commit, runner, tell,
         )  # fmt: skip
@@ -159,7 +159,7 @@ class Jobs:
                 self._tidy(job)
         self._follow()
         self.step()
-        self.tell()
+        self._told(row)
 
     def shown(self, job: int, full: bool = False) -> dict[str, Any]:
         """The job as a page shows it: row, live numbers, and in full its curve and samples."""
@@ -228,8 +228,8 @@ class Jobs:
     def step(self) -> None:
         """Look once at everything that is not over; start the next when nothing runs."""
         with self._lock:
-            before = [(r["id"], r["state"]) for r in self._waiting()]
-            for row in self._waiting():
+            before = {r["id"]: r for r in self._waiting()}
+            for row in before.values():
                 if row["state"] == "running":
                     self._look(row)
             rows = self._waiting()
@@ -237,9 +237,16 @@ class Jobs:
                 queued = [r for r in rows if r["state"] == "queued"]
                 if queued:
                     self._start(queued[0])
-            after = [(r["id"], r["state"]) for r in self._waiting()]
-        if before != after or any(s == "running" for _, s in after):
-            self.tell()
+            after = {r["id"]: r for r in self._waiting()}
+        for number, row in {**before, **after}.items():
+            then, now = (found.get(number, {}).get("state") for found in (before, after))
+            if then != now or now == "running":
+                self._told(row)
+
+    def _told(self, row: Mapping[str, Any]) -> None:
+        """Whoever looks at the profile of this job sees that it moved; nobody else does."""
+        if row["profile_id"] is not None:
+            self.tell(int(row["profile_id"]))
 
     def _start(self, row: Mapping[str, Any]) -> None:
         self.rows.change_job(row["id"], "running", row["progress"])

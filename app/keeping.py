@@ -354,6 +354,7 @@ class Keeping:
 
     def remove(self, user: int, adapter: int) -> dict[str, Any]:
         self.one(user, adapter)
+        self.studio.audited(user, "adapter-delete", adapter=adapter)
         self.studio.store.work.remove_adapter(adapter)
         self.studio.maker.drop(f"adapter {adapter}")
         for place in (self.place(adapter), self.exports(adapter)):

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from app.picture_models import Starter
+from app.turns import Turns
 from engine.data import Array, Features, Kind, Request, Sample
 from engine.pipelines import BadModel
 
@@ -64,9 +65,7 @@ class Maker:
         self.pace: float | None = None
         self.lock_file: Path | None = None
         self._loading = threading.RLock()
-        self._slot = threading.Lock()
-        self._counting = threading.Lock()
-        self._waiting = 0
+        self.turns = Turns()
         self._parts: dict[str, Any] = {}
         self._warming: dict[str, threading.Thread] = {}
         self._closed = threading.Event()
@@ -92,29 +91,24 @@ class Maker:
     @contextmanager
     def slot(self) -> Iterator[None]:
         """The one generation slot of this machine. A training in another process waits for it."""
-        with self._counting:
-            self._waiting += 1
-        try:
-            with self._slot, self._away():
-                yield
-        finally:
-            with self._counting:
-                self._waiting -= 1
+        with self.turns.turn(), self._away():
+            yield
 
     @contextmanager
-    def spare(self) -> Iterator[Callable[[], bool] | None]:
+    def spare(self, user: int = 0) -> Iterator[Callable[[], bool] | None]:
         """The slot for work that nobody waits for: what tells whether a person wants it by now.
 
         None when it is taken already. Whoever has it ends as soon as it is told so.
         """
-        if self._closed.is_set() or not self._slot.acquire(blocking=False):
+        if self._closed.is_set():
             yield None
             return
-        try:
+        with self.turns.spare(user) as free:
+            if not free:
+                yield None
+                return
             with self._away():
-                yield lambda: self._waiting > 0 or self._closed.is_set()
-        finally:
-            self._slot.release()
+                yield lambda: self.turns.wanted() or self._closed.is_set()
 
     def _away(self) -> AbstractContextManager[Any]:
         """The lock that trainings look at between two passes of their model."""
@@ -190,7 +184,7 @@ class Maker:
             thread.join(max(0.0, until - time.monotonic()))
 
     def busy(self) -> bool:
-        return self._slot.locked()
+        return self.turns.taken()
 
     def lm_name(self) -> str:
         return Path(self.lm).name if self.lm else MODEL

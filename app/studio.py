@@ -16,6 +16,7 @@ from app.captions import Captions
 from app.fresh import Fresh
 from app.jobs import Jobs, Processes, Runner
 from app.keeping import Keeping
+from app.limits import Rules
 from app.made import Made
 from app.making import Maker
 from app.minds import Minds, Vote
@@ -45,7 +46,8 @@ class Studio:
         self.ahead = Ahead()
         self.shelves = Shelves(store, maker, NewItem)
         self.minds = Minds(store, self.shelves.of_profile, self._write, self.ahead)
-        self._changed = 0
+        self._changed: dict[int, int] = {}
+        self.rules = Rules()
         self._ready = True
         self.reasons, self.bundles = Reasons(self), Bundles(self)
         self.notes = Notes(store.read, store.write)
@@ -92,8 +94,7 @@ class Studio:
 
     def new_profile(self, user: int, name: str = "", purpose: str = "") -> dict[str, Any]:
         mine = self.store.profiles(user)
-        if len(mine) >= 200:
-            raise Bad("there are 200 profiles already; delete one first")
+        self.rules.room(user, "profiles", len(mine), "profiles")
         colour = COLOURS[len(mine) % len(COLOURS)]
         return self._profile_json(self.store.add_profile(user, name, purpose, colour))
 
@@ -112,6 +113,7 @@ class Studio:
     def delete_profile(self, user: int, profile: int) -> dict[str, Any]:
         """Delete everything of a profile, and say what is gone and what is left (nothing)."""
         self._own(user, profile)
+        self.audited(user, "delete", profile=profile)
         self.minds.forget(profile)
         self.jobs.forget(profile)
         self.keeping.forget(profile)
@@ -151,7 +153,7 @@ class Studio:
         self.maker.warm(asked.kind)
         if asked.kind == "picture":
             self.fresh.after(user, asked.profile)
-        self._tell()
+        self._tell(asked.profile)
         return {
             "seq": stored.seq,
             "duplicate": stored.duplicate,
@@ -161,13 +163,13 @@ class Studio:
     def undo(self, user: int, profile: int, kind: Kind, key: str) -> dict[str, Any]:
         self._own(user, profile)
         seq, following = self.minds.undo(profile, kind, key)
-        self._tell()
+        self._tell(profile)
         return {"undone": seq, "next": self._question_json(following)}
 
     def redo(self, user: int, profile: int, kind: Kind, key: str) -> dict[str, Any]:
         self._own(user, profile)
         seq, following = self.minds.redo(profile, kind, key)
-        self._tell()
+        self._tell(profile)
         return {"redone": seq, "next": self._question_json(following)}
 
     def _write(self, vote: Vote, predicted: float | None) -> Any:
@@ -220,25 +222,25 @@ class Studio:
             found = [v for v in self.store.versions(profile, kind) if v.id == version]
             if found:
                 taken = self.minds.back_to(profile, kind, found[0].seq, f"restore-{version}")
-                self._tell()
+                self._tell(profile)
                 return {"restored": version, "medium": kind, "taken_back": taken}
         raise Missing(f"profile {profile} has no version {version}; see its list on Keep")
 
     # live state for the header
 
-    def pulse(self, profile: int) -> dict[str, Any]:
+    def pulse(self, user: int, profile: int) -> dict[str, Any]:
         """The meter: a few numbers per medium, read from memory."""
         return {
             kind: report.progress(self.minds.seat(profile, kind).mind)
             for kind in self.minds.loaded(profile)
-        } | {"making": self.maker.busy(), "job": self.jobs.running(profile)}
+        } | {"making": self.maker.turns.busy(user), "job": self.jobs.running(profile)}
 
-    def changes(self) -> tuple[int, bool]:
-        """Grows with every change the header shows."""
-        return self._changed, self.maker.busy()
+    def changes(self, user: int, profile: int) -> tuple[int, bool]:
+        """Grows with every change the header of this profile shows, and with nobody else's."""
+        return self._changed.get(profile, 0), self.maker.turns.busy(user)
 
-    def _tell(self) -> None:
-        self._changed += 1
+    def _tell(self, profile: int) -> None:
+        self._changed[profile] = self._changed.get(profile, 0) + 1
 
     # making
 
@@ -263,7 +265,7 @@ class Studio:
             return {"seq": before.seq, "duplicate": True}
         asked, outcome = as_question(self, user, profile, which, liked)
         stored, _ = self.minds.answer(Vote(asked, outcome, 1.0, None, "create", key))
-        self._tell()
+        self._tell(profile)
         return {"seq": stored.seq, "duplicate": stored.duplicate}
 
     def generation(self, profile: int, number: int) -> dict[str, Any]:
@@ -319,27 +321,21 @@ class Studio:
         tuned: bool = False,
     ) -> tuple[bytes, str, str]:
         """(bytes, file name, media type) of a bundle (`tuned`: with adapters) or the answers."""
-        from profiles.bundle import answers_csv, answers_jsonl
-
         self._own(user, profile)
-        stem = f"penchant-profile-{profile}"
+        self.audited(user, "export", profile=profile, kind=what)
         if what == "bundle":
-            body = self.bundles.out(user, profile, tuned)
-            return body, f"{stem}.penchant", "application/octet-stream"
-        if form == "csv":
-            rows = answers_csv(self.store, profile)
-            return "".join(rows).encode(), f"{stem}-answers.csv", "text/csv"
-        rows = answers_jsonl(self.store, profile)
-        return "".join(rows).encode(), f"{stem}-answers.jsonl", "application/x-ndjson"
+            return self.bundles.out(user, profile, tuned)
+        return self.bundles.answers(profile, form)
 
-    def told(self, profile: int) -> list[dict[str, Any]]:
-        """The answers that count, with all that was shown: what data sets are made of."""
-        from profiles.exports import told
-
-        return told(self.store, profile)
+    def audited(self, user: int, what: str, **about: int | str) -> None:
+        """Count an act that leaves or removes something, and note it before it happens."""
+        self.rules.spend(user, "acts")
+        self.store.audit.note(user, what, **about)
 
     def import_bundle(self, user: int, data: bytes) -> dict[str, Any]:
         """A bundle becomes a new profile of this user; nothing is written unless all of it is."""
+        self.rules.room(user, "profiles", len(self.store.profiles(user)), "profiles")
+        self.audited(user, "import", bytes=len(data))
         return self.bundles.bring(user, data)
 
     def backup(self) -> str:

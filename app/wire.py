@@ -16,7 +16,11 @@ class Bad(ValueError):
 
 
 class Full(RuntimeError):
-    """No room just now; try again later."""
+    """No room just now; try again in `seconds`."""
+
+    def __init__(self, text: str, seconds: int = 30) -> None:
+        super().__init__(text)
+        self.seconds = seconds
 
 
 def item(
