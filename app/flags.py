@@ -18,6 +18,7 @@ from app import flags_training
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 THEMES = ("light", "dark", "system")
+LANGUAGES = ("auto", "en", "de", "es")
 ON, OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 # Set before torch or gradio can be imported: no spinning threads, no telemetry, no hub.
 QUIET = {
@@ -84,6 +85,7 @@ class Options:
     offline: bool = False
     cpu: bool = False
     theme: str = "system"
+    language: str = "auto"
     root_path: str = ""
     disable_metadata: bool = False
     lm: str | None = None
@@ -175,6 +177,7 @@ def _serving(p: argparse.ArgumentParser) -> None:
     p.add_argument("--tls-keyfile", metavar="FILE", help="the key of your certificate")
     p.add_argument("--tls-certfile", metavar="FILE", help="answer over https with it")
     p.add_argument("--share", action="store_true", help=argparse.SUPPRESS)
+    p.add_argument("--language", choices=LANGUAGES, help="of the page; default: as the browser")
 
 
 def _verb(p: argparse.ArgumentParser, verb: str, words: Words) -> None:
@@ -257,6 +260,8 @@ def read(given: argparse.Namespace, env: Mapping[str, str]) -> Options:
             flag = name.replace("_", "-")
             raise Wrong(f"--{flag} is {values[name]:g}; it must lie between {low} and {high}")
     if values.get("pictures_size", 8) % 8:
+    if values.get("language", "auto") not in LANGUAGES:
+        raise Wrong(f"language {values['language']!r} is not one of {', '.join(LANGUAGES)}")
         raise Wrong("--pictures-size must be a multiple of 8")
     if ("tls_keyfile" in values) != ("tls_certfile" in values):
         raise Wrong("--tls-keyfile and --tls-certfile go together; give both")
@@ -273,8 +278,8 @@ def read(given: argparse.Namespace, env: Mapping[str, str]) -> Options:
 
 _KEYS: dict[str, type] = {
     "listen": str, "port": int, "no_browser": bool, "auth": str, "auth_file": str,
-    "offline": bool, "cpu": bool, "theme": str, "root_path": str, "lm": str, "pictures": str,
-    "pictures_steps": int, "pictures_guidance": float, "pictures_size": int,
+    "offline": bool, "cpu": bool, "theme": str, "language": str, "root_path": str, "lm": str,
+    "pictures": str, "pictures_steps": int, "pictures_guidance": float, "pictures_size": int,
     "models_dir": str, "disable_metadata": bool, "tls_keyfile": str, "tls_certfile": str,
 }  # fmt: skip
 _LIMITS = {"pictures_steps": (1, 200), "pictures_guidance": (0, 30), "pictures_size": (8, 2048)}

@@ -13,7 +13,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
@@ -58,8 +58,10 @@ def build(studio: Studio, accounts: Accounts, options: Any = None) -> FastAPI:
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
 
     @app.get("/login", include_in_schema=False)
-    def login() -> FileResponse:
-        return FileResponse(HERE / "static" / "login.html")
+    def login() -> HTMLResponse:
+        form = (HERE / "static" / "login.html").read_text()
+        language = getattr(options, "language", "auto")
+        return HTMLResponse(form.replace('data-language="auto"', f'data-language="{language}"'))
 
     for kind, handle in handlers().items():
         app.add_exception_handler(kind, handle)
@@ -93,7 +95,9 @@ def _mount(app: FastAPI, options: Any) -> None:
 
     started = time.monotonic()
     page, settings = build_page(
-        options.offline, "auto" if options.theme == "system" else options.theme
+        options.offline,
+        "auto" if options.theme == "system" else options.theme,
+        options.language,
     )
     gr.mount_gradio_app(app, page, path="/", **settings)
     log.info("page ready after %.1f s", time.monotonic() - started)

@@ -4,6 +4,7 @@ Gradio draws the frame; everything that moves is our own HTML in app/static, whi
 /api/v1. No Gradio event is used, so Gradio's queue and upload doors can stay shut.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,13 @@ from app.tabs.taste import taste_tab
 from app.theme import penchant_theme
 
 STATIC = Path(__file__).parent / "static"
+WORDS = Path(__file__).parent / "words"
+FRAME = ("Choose", "My taste", "Create", "Keep", "Settings")
 THEMES = ("auto", "light", "dark")
 # Relative to the page, so that it also works below a root path.
 HEAD = """\
-<meta name="penchant" data-theme="{theme}" data-offline="{offline}">
+<meta name="penchant" data-theme="{theme}" data-offline="{offline}"
+ data-language="{language}">
 <link rel="stylesheet" href="static/style.css">
 <link rel="stylesheet" href="static/pages.css">
 <link rel="stylesheet" href="static/making.css">
@@ -31,7 +35,9 @@ HEAD = """\
 """
 
 
-def build_page(offline: bool, theme: str) -> tuple[gr.Blocks, dict[str, Any]]:
+def build_page(
+    offline: bool, theme: str, language: str = "auto"
+) -> tuple[gr.Blocks, dict[str, Any]]:
     """The Blocks, and the keyword arguments that mount_gradio_app needs with them."""
     if theme not in THEMES:
         raise ValueError(f"theme {theme!r} is not known; choose one of {', '.join(THEMES)}")
@@ -43,7 +49,17 @@ def build_page(offline: bool, theme: str) -> tuple[gr.Blocks, dict[str, Any]]:
             create_tab()
             keep_tab()
         settings_sidebar()
-    return page, settings(HEAD.format(theme=theme, offline=str(offline).lower()))
+    head = HEAD.format(theme=theme, offline=str(offline).lower(), language=language)
+    return page, settings(head)
+
+
+def frame_words() -> dict[str, dict[str, str]]:
+    """What Gradio itself writes, by language: the names of the tabs and of the sidebar."""
+    words: dict[str, dict[str, str]] = {"en": {name: name for name in FRAME}}
+    for file in sorted(WORDS.glob("*.json")):
+        page = json.loads(file.read_text())["page"]
+        words[file.stem] = {name: page.get(name, name) for name in FRAME}
+    return words
 
 
 def settings(head: str) -> dict[str, Any]:
@@ -51,6 +67,7 @@ def settings(head: str) -> dict[str, Any]:
     return {
         "theme": penchant_theme(),
         "head": head,
+        "i18n": gr.I18n(**frame_words()),
         "favicon_path": str(STATIC / "icon.png"),
         "footer_links": [],
         "run_history": False,

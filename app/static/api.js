@@ -1,5 +1,7 @@
 // The one door to the studio: /api/v1, found relative to this file so that a root path works.
 
+import { said, t } from "./words.js";
+
 export const root = new URL("../", import.meta.url);
 const v1 = new URL("api/v1/", root);
 const PATIENCE = 20000;
@@ -8,7 +10,7 @@ const WAITS = [400, 1000, 2000, 4000, 8000];
 /** The studio answered and said no; the message names the cure. */
 export class Refused extends Error {
   constructor(status, message) {
-    super(message);
+    super(said(message));
     this.status = status;
   }
 }
@@ -30,16 +32,24 @@ export async function call(method, path, body) {
 
 async function request(method, path, body, signal) {
   const plain = body === undefined || body instanceof Blob || body instanceof FormData;
-  const reply = await fetch(url(path), {
+  const sent = fetch(url(path), {
     method,
     signal,
     headers: plain ? {} : { "content-type": "application/json" },
     body: plain ? body : JSON.stringify(body),
   });
+  const reply = await sent.catch(unreached);
   if (reply.ok) return reply;
   if (reply.status === 401) location.assign(new URL("login", root));
-  const said = await reply.json().catch(() => ({}));
-  throw new Refused(reply.status, said.error ?? `the studio answered ${reply.status}; try again`);
+  const told = await reply.json().catch(() => ({}));
+  throw new Refused(reply.status, told.error ?? t("The studio answered {status} and gave no reason; try again.", { status: reply.status }));
+}
+
+// A browser's own words ("Failed to fetch") name no cure. What the person stopped stays as it is.
+function unreached(wrong) {
+  if (wrong.name === "AbortError") throw wrong;
+  const late = wrong.name === "TimeoutError";
+  throw new Error(late ? t("The studio took too long to answer. It may be busy: try again in a moment.") : t("The studio cannot be reached. Is it still running?"), { cause: wrong });
 }
 
 /** Upload without the usual patience: pictures and files may take a while. */

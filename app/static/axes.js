@@ -3,6 +3,7 @@
 import { media } from "./api.js";
 import { zoom } from "./dialogs.js";
 import { h } from "./dom.js";
+import { fixed, said, t } from "./words.js";
 
 export function axes(rows) {
   const reach = Math.max(1, ...rows.flatMap((row) => [Math.abs(row.low), Math.abs(row.high)]));
@@ -11,23 +12,23 @@ export function axes(rows) {
 
 function axis(row, reach) {
   const sure = row.sure ?? row.low * row.high > 0;
-  const word = row.mean > 0 ? row.high_word : row.low_word;
-  const verdict = sure ? word : "not sure yet";
-  const figures = `${row.mean.toFixed(1)}, between ${row.low.toFixed(1)} and ${row.high.toFixed(1)}`;
+  const [lowWord, highWord] = [said(row.low_word), said(row.high_word)];
+  const verdict = !sure ? t("not sure yet") : row.mean > 0 ? highWord : lowWord;
+  const figures = t("{value}, between {low} and {high}", { value: fixed(row.mean, 1), low: fixed(row.low, 1), high: fixed(row.high, 1) });
   const place = (value) => `${50 + (50 * value) / reach}%`;
-  const bar = h("div", { class: "axis-bar", role: "img", "aria-label": `${row.low_word} to ${row.high_word}: ${verdict}, ${figures}`,
-    title: `${figures} (0 is no lean; 90 % interval)` },
+  const bar = h("div", { class: "axis-bar", role: "img", "aria-label": t("{low} to {high}: {verdict}, {figures}", { low: lowWord, high: highWord, verdict, figures }),
+    title: t("{figures} (0 is no lean; 90 % interval)", { figures }) },
     h("i", { class: "axis-band", style: { left: place(row.low), width: `${(50 * (row.high - row.low)) / reach}%` } }),
     h("i", { class: "axis-dot", style: { left: place(row.mean) } }));
   const [low, high] = row.examples ?? [];
   return h("li", { class: sure ? "axis sure" : "axis" },
-    h("div", { class: "axis-head" }, h("strong", { text: row.name }), h("span", { class: "note", text: verdict })),
-    h("div", { class: "axis-line" }, end(row.low_word, low, [low, high]), bar, end(row.high_word, high, [low, high])));
+    h("div", { class: "axis-head" }, h("strong", { text: said(row.name) }), h("span", { class: "note", text: verdict })),
+    h("div", { class: "axis-line" }, end(lowWord, low, [low, high]), bar, end(highWord, high, [low, high])));
 }
 
 /** The word at one end, with its example: a small picture, or a passage behind the word. */
 function end(word, item, both) {
   if (!item) return h("span", { class: "axis-end", text: word });
   const image = item.media && h("img", { src: media(item), alt: "", loading: "lazy" });
-  return h("button", { type: "button", class: "axis-end", title: `See an example of ${word}`, on: { click: () => zoom(both) } }, image, h("span", { text: word }));
+  return h("button", { type: "button", class: "axis-end", title: t("See an example: {word}", { word }), on: { click: () => zoom(both) } }, image, h("span", { text: word }));
 }

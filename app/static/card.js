@@ -12,12 +12,18 @@ import { mediumSwitch } from "./switch.js";
 import { go } from "./tabs.js";
 import { Watch } from "./watch.js";
 import { Why } from "./why.js";
+import { foreign, t } from "./words.js";
 
 const PENDING = "penchant.pending";
 const ENOUGH = 3;
 const SETTLED = 5;
 const DECODE = 1500;
-const SAID = { both_good: "Both good", both_bad: "Both bad", skip: "Skipped" };
+const SAID = { both_good: t("Both good. Saved."), both_bad: t("Both bad. Saved."), skip: t("Skipped. Saved.") };
+
+function stepped(back, done) {
+  if (back) return done ? t("Taken back. Choose again.") : t("Nothing to undo.");
+  return done ? t("Put back in.") : t("Nothing to redo.");
+}
 
 export class Card {
   constructor() {
@@ -30,8 +36,8 @@ export class Card {
     this.why = new Why((text, bad) => this.say(text, bad));
     this.status = h("p", { class: "status", role: "status", "aria-live": "polite" });
     this.pips = h("p", { class: "pips" });
-    this.create = button("Show me", () => this.showMe(), { kind: "show" });
-    this.node = h("section", { class: "page choose", "aria-label": "Choose" },
+    this.create = button(t("Show me"), () => this.showMe(), { kind: "show" });
+    this.node = h("section", { class: "page choose", "aria-label": t("Choose") },
       h("div", { class: "topline" }, h("div", { class: "asked" }, this.heading, this.task), (this.side = h("div", { class: "side" }, this.pips, this.create, mediumSwitch()))),
       this.stage, this.status, this.answers.node, this.why.node, startOffer());
     on("profile", () => this.load());
@@ -59,8 +65,8 @@ export class Card {
     const pending = recall(PENDING);
     if (!pending) return;
     try {
-      await insist("answers", JSON.parse(pending), () => this.say("Not saved yet, trying again.", true));
-      this.say("Your last answer is saved.");
+      await insist("answers", JSON.parse(pending), () => this.say(t("Not saved yet, trying again."), true));
+      this.say(t("Your last answer is saved."));
     } catch (wrong) {
       if (!(wrong instanceof Refused)) throw wrong;
     }
@@ -70,8 +76,8 @@ export class Card {
   #first() {
     this.question = null;
     this.node.dataset.view = "first";
-    clear(this.heading, "Pick what you like");
-    clear(this.task, `Three picks are enough. Nothing you choose leaves ${HERE ? "this machine" : "the machine the studio runs on"}.`);
+    clear(this.heading, t("Pick what you like"));
+    clear(this.task, HERE ? t("Three picks are enough. Nothing you choose leaves this machine.") : t("Three picks are enough. Nothing you choose leaves the machine the studio runs on."));
     const start = (medium) => button([icon(medium, 44), MEDIA[medium]], () => this.#begin(medium), { kind: "big" });
     clear(this.stage, h("div", { class: "doors" }, start("picture"), start("text")));
     this.say("");
@@ -98,8 +104,9 @@ export class Card {
     this.view = view;
     this.question = question;
     this.node.dataset.view = question.kind;
-    clear(this.heading, question.kind === "pair" ? "Which do you like more?" : "Pick the ones you like");
-    clear(this.task, task(question));
+    clear(this.heading, question.kind === "pair" ? t("Which do you like more?") : t("Pick the ones you like"));
+    const english = foreign && question.medium === "text" && h("span", { class: "note" }, ` ${t("The passages are English.")}`);
+    clear(this.task, h("span", { lang: "en", text: task(question) }), english);
     clear(this.stage, view.node);
     if (old && this.node.getBoundingClientRect().top < 0) scrollTo({ top: 0 });
     if (focused >= 0) view.focusLike?.(focused);
@@ -132,8 +139,8 @@ export class Card {
     const progress = state.progress[state.medium] ?? this.question?.progress;
     if (!progress || !this.question) return;
     const picks = Math.min(ENOUGH, (progress.picks ?? 0) + this.picks.length);
-    if (progress.enough || picks >= ENOUGH) clear(this.pips, this.question.kind === "grid" && progress.answers < SETTLED ? "Enough to start." : "");
-    else clear(this.pips, h("span", { class: "dots", "aria-hidden": "true" }, [0, 1, 2].map((n) => h("i", { class: n < picks ? "on" : "" }))), picks ? `${picks} of 3 picks` : "3 picks are enough to start");
+    if (progress.enough || picks >= ENOUGH) clear(this.pips, this.question.kind === "grid" && progress.answers < SETTLED ? t("Enough to start.") : "");
+    else clear(this.pips, h("span", { class: "dots", "aria-hidden": "true" }, [0, 1, 2].map((n) => h("i", { class: n < picks ? "on" : "" }))), picks ? t("{n} of 3 picks", { n: picks }) : t("3 picks are enough to start"));
   }
 
   pick(index, strength = 1) {
@@ -143,7 +150,7 @@ export class Card {
 
   next() {
     if (this.picks.length) return this.answer({ picks: [...this.picks] });
-    return this.say("Pick at least one, or choose None of these.");
+    return this.say(t("Pick at least one, or choose None of these."));
   }
 
   /** Send an answer and go on. Resolves with true once it is durable. */
@@ -157,7 +164,7 @@ export class Card {
     keep(PENDING, JSON.stringify(body));
     let stored = false;
     try {
-      const reply = await insist("answers", body, () => this.say("Not saved yet, trying again.", true));
+      const reply = await insist("answers", body, () => this.say(t("Not saved yet, trying again."), true));
       stored = true;
       keep(PENDING, null);
       this.say(this.#said(outcome, strength));
@@ -173,11 +180,11 @@ export class Card {
   }
 
   #said(outcome, strength) {
-    if (typeof outcome === "string") return `${SAID[outcome]}. Saved.`;
-    if (this.question.kind === "grid") return `${outcome.picks.length} picked. Saved.`;
-    const words = matchMedia("(max-width: 720px)").matches ? ["Upper", "Lower"] : ["Left", "Right"];
+    if (typeof outcome === "string") return SAID[outcome];
+    if (this.question.kind === "grid") return t("{n} picked. Saved.", { n: outcome.picks.length });
+    const words = matchMedia("(max-width: 720px)").matches ? [t("Upper"), t("Lower")] : [t("Left"), t("Right")];
     const side = words[this.question.items[0].id === outcome.picks[0] ? 0 : 1];
-    return `${side}${strength > 1 ? ", much better" : ""}. Saved.`;
+    return strength > 1 ? t("{side}, much better. Saved.", { side }) : t("{side}. Saved.", { side });
   }
 
   async #refused(wrong) {
@@ -202,7 +209,7 @@ export class Card {
       const reply = await post(`profiles/${state.profile.id}/${which}`, body);
       const done = reply.undone ?? reply.redone;
       if (done) this.why.hide();
-      this.say(done ? (which === "undo" ? "Taken back. Choose again." : "Put back in.") : `Nothing to ${which}.`);
+      this.say(stepped(which === "undo", done));
       await this.show(reply.next);
     } catch (wrong) {
       toast(wrong.message, null, { bad: true });
@@ -216,7 +223,7 @@ export class Card {
     this.#lock(true);
     try {
       await this.show(await post(`profiles/${state.profile.id}/different`, { medium: state.medium }));
-      this.say("Something different, still near your taste.");
+      this.say(t("Something different, still near your taste."));
     } catch (wrong) {
       toast(wrong.message, null, { bad: true });
     }
@@ -251,10 +258,10 @@ export class Card {
     }
     this.question = null;
     this.node.dataset.view = "error";
-    clear(this.heading, wrong instanceof Refused ? "Nothing to ask just now" : "The studio cannot be reached");
-    clear(this.task, wrong instanceof Refused ? wrong.message : "Your answers are safe. Is the studio still running?");
+    clear(this.heading, wrong instanceof Refused ? t("Nothing to ask just now") : t("The studio cannot be reached"));
+    clear(this.task, wrong instanceof Refused ? wrong.message : t("Your answers are safe. Is the studio still running?"));
     clear(this.stage, h("div", { class: "row" },
-      button("Try again", () => this.load(), { kind: "primary" }),
-      wrong instanceof Refused && button("Add your own", () => go("keep"), {})));
+      button(t("Try again"), () => this.load(), { kind: "primary" }),
+      wrong instanceof Refused && button(t("Add your own"), () => go("keep"), {})));
   }
 }

@@ -3,13 +3,15 @@
 import { get, media, post } from "./api.js";
 import { zoom } from "./dialogs.js";
 import { able, button, clear, h, s } from "./dom.js";
+import { nameOf } from "./thing.js";
+import { listed, said, t } from "./words.js";
 
 const [RIM, HALF] = [100, 126];
 const KEYS = { ArrowRight: 5, ArrowUp: 5, ArrowLeft: -5, ArrowDown: -5, PageUp: 30, PageDown: -30 };
 const QUIET = 400;
-const FOLLOWS = { text: "What Create writes follows it.", picture: "What Create finds and draws follows it; a tuned model does not." };
+const FOLLOWS = { text: t("What Create writes follows it."), picture: t("What Create finds and draws follows it; a tuned model does not.") };
 // Measured (docs/evidence.md): of the axes of words only this one hardly reaches what is written, r = .36.
-const DEAF = { axis: "warmth", note: " Warmth hardly moves the small model." };
+const DEAF = { axis: "warmth", note: t("Warmth hardly moves the small model.") };
 
 /** Angles are degrees from the first axis (right) towards the second (up). */
 const turn = (angle) => ((((angle + 180) % 360) + 360) % 360) - 180;
@@ -20,8 +22,8 @@ export class Compass {
   constructor(profile, medium) {
     Object.assign(this, { profile, medium, sent: Promise.resolve(), tiles: new Map() });
     this.body = h("div", { class: "compass" });
-    this.node = h("section", { "aria-label": "Compass" }, h("h2", { text: "Compass" }),
-      h("p", { class: "note", text: "Where your answers point between two properties. Turn the handle to point elsewhere: what fits stands beside it at once." }), this.body);
+    this.node = h("section", { "aria-label": t("Compass") }, h("h2", { text: t("Compass") }),
+      h("p", { class: "note", text: t("Where your answers point between two properties. Turn the handle to point elsewhere: what fits stands beside it at once.") }), this.body);
     this.#load();
   }
 
@@ -30,7 +32,7 @@ export class Compass {
     try {
       this.told = await get(`profiles/${this.profile}/compass?medium=${this.medium}${asked}`);
     } catch (wrong) {
-      return clear(this.body, h("p", { class: "bad", text: wrong.message }), button("Try again", () => this.#load(plane)));
+      return clear(this.body, h("p", { class: "bad", text: wrong.message }), button(t("Try again"), () => this.#load(plane)));
     }
     const { hand, plane: seen } = this.told;
     this.axes = seen.map((name) => this.told.axes.find((axis) => axis.name === name));
@@ -45,19 +47,19 @@ export class Compass {
   #build() {
     const [x, y] = this.axes;
     this.hint = h("p", { class: "status", role: "status", "aria-live": "polite" });
-    this.back = button("Back to what my answers say", () => this.#release());
+    this.back = button(t("Back to what my answers say"), () => this.#release());
     this.list = h("ul", { class: this.medium === "picture" ? "tiles compass-fits" : "tiles text compass-fits" });
     clear(this.body,
-      h("div", { class: "compass-left" }, h("div", { class: "compass-axes" }, this.#select(0, "Across"), this.#select(1, "Up")),
-        h("div", { class: "compass-face" }, h("span", { class: "north", text: y.high_word }), h("span", { class: "west", text: x.low_word }),
-          this.#dial(), h("span", { class: "east", text: x.high_word }), h("span", { class: "south", text: y.low_word })),
+      h("div", { class: "compass-left" }, h("div", { class: "compass-axes" }, this.#select(0, t("Across")), this.#select(1, t("Up"))),
+        h("div", { class: "compass-face" }, h("span", { class: "north", text: said(y.high_word) }), h("span", { class: "west", text: said(x.low_word) }),
+          this.#dial(), h("span", { class: "east", text: said(x.high_word) }), h("span", { class: "south", text: said(y.low_word) })),
         this.hint, h("div", { class: "row" }, this.back)),
-      h("div", { class: "compass-right" }, h("h3", { text: "Fits this direction best" }), this.list));
+      h("div", { class: "compass-right" }, h("h3", { text: t("Fits this direction best") }), this.list));
   }
 
   /** Which property lies along this line; choosing the other one's swaps the two. */
   #select(side, word) {
-    const options = this.told.axes.map((axis) => h("option", { value: axis.name, selected: axis.name === this.axes[side].name }, axis.label));
+    const options = this.told.axes.map((axis) => h("option", { value: axis.name, selected: axis.name === this.axes[side].name }, said(axis.label)));
     const pick = h("select", { class: "field", on: { change: () => {
       const names = this.axes.map((axis) => axis.name);
       if (names[1 - side] === pick.value) names.reverse();
@@ -65,7 +67,7 @@ export class Compass {
       this.#load(names);
     } } }, options);
     const axis = this.axes[side];
-    return h("label", {}, h("span", { class: "note", text: word }), pick, h("span", { class: "note", title: `In ${axis.unit}`, text: axis.definition }));
+    return h("label", {}, h("span", { class: "note", text: word }), pick, h("span", { class: "note", title: t("In {unit}", { unit: said(axis.unit) }), text: said(axis.definition) }));
   }
 
   #dial() {
@@ -73,7 +75,7 @@ export class Compass {
     this.arrow = s("path", { class: "fitted" });
     this.needle = s("path", { class: "needle" });
     // Not a part of the drawing: a finger on it must turn and not scroll, which browsers only allow outside one.
-    this.handle = h("div", { class: "handle", tabindex: 0, role: "slider", "aria-label": "Direction, clockwise from the top", "aria-valuemin": 0, "aria-valuemax": 359 }, h("i", { class: "knob" }));
+    this.handle = h("div", { class: "handle", tabindex: 0, role: "slider", "aria-label": t("Direction, clockwise from the top"), "aria-valuemin": 0, "aria-valuemax": 359 }, h("i", { class: "knob" }));
     this.face = s("svg", { viewBox: `${-HALF} ${-HALF} ${2 * HALF} ${2 * HALF}`, class: "dial", "aria-hidden": "true" },
       s("circle", { class: "rim", r: RIM }), s("path", { class: "cross", d: `M${-RIM} 0H${RIM}M0 ${-RIM}V${RIM}` }),
       s("path", { class: "doubt", d: sector(low, high) }), this.arrow, this.needle);
@@ -140,7 +142,7 @@ export class Compass {
 
   #send(door, body, done) {
     this.sent = this.sent.then(() => post(`profiles/${this.profile}/${door}`, body)).then(() => (done(), this.#say()), (wrong) => {
-      this.hint.textContent = `Not kept: ${wrong.message}`;
+      this.hint.textContent = t("Not kept: {why}", { why: wrong.message });
       this.hint.classList.add("bad");
     });
   }
@@ -150,7 +152,7 @@ export class Compass {
     const [hx, hy] = ray(angle);
     Object.assign(this.handle.style, { left: share(hx), top: share(hy) });
     this.handle.setAttribute("aria-valuenow", String(Math.round((450 - angle) % 360)));
-    this.handle.setAttribute("aria-valuetext", `${this.#words(angle)}${this.hand === null ? ", as your answers say" : ", set by hand"}`);
+    this.handle.setAttribute("aria-valuetext", this.hand === null ? t("{where}, as your answers say", { where: this.#words(angle) }) : t("{where}, set by hand", { where: this.#words(angle) }));
     this.needle.setAttribute("d", arrow(angle, RIM - 13));
     this.arrow.setAttribute("d", this.hand === null ? "" : arrow(this.told.fitted.angle, RIM - 22));
     this.dial.classList.toggle("by-hand", this.hand !== null);
@@ -162,14 +164,15 @@ export class Compass {
     const { low, high, angle } = this.told.fitted;
     able(this.back, this.hand !== null || this.elsewhere);
     this.hint.classList.remove("bad");
-    const answers = high - low > 300 ? "Your answers do not point anywhere yet." : `Your answers say: ${this.#words(angle)}; 90 % sure within ${Math.round(high - low)} degrees.`;
-    const other = this.elsewhere ? ` Set by hand elsewhere: ${this.#elsewhere()}.` : "";
+    const answers = high - low > 300 ? t("Your answers do not point anywhere yet.") : t("Your answers say: {where}; 90 % sure within {n} degrees.", { where: this.#words(angle), n: Math.round(high - low) });
+    const other = this.elsewhere ? t("Set by hand elsewhere: {axes}.", { axes: this.#elsewhere() }) : "";
     const deaf = this.medium === "text" && this.axes.some((axis) => axis.name === DEAF.axis);
-    this.hint.textContent = this.hand === null ? answers + other : `Set by hand: ${this.#words(this.hand)}. ${FOLLOWS[this.medium]}${deaf ? DEAF.note : ""}`;
+    const by = () => [t("Set by hand: {where}.", { where: this.#words(this.hand) }), FOLLOWS[this.medium], deaf ? DEAF.note : ""];
+    this.hint.textContent = (this.hand === null ? [answers, other] : by()).filter(Boolean).join(" ");
   }
 
   #elsewhere() {
-    return this.told.hand.plane.map((name) => this.told.axes.find((axis) => axis.name === name).label.toLowerCase()).join(" and ");
+    return listed(this.told.hand.plane.map((name) => said(this.told.axes.find((axis) => axis.name === name).label)));
   }
 
   /** "warm 82, short 57": hundredths of the direction, the stronger first. */
@@ -177,7 +180,7 @@ export class Compass {
     const [x, y] = ray(angle, 100);
     return [[Math.round(x), this.axes[0]], [Math.round(-y), this.axes[1]]].filter(([part]) => part)
       .sort((a, b) => Math.abs(b[0]) - Math.abs(a[0]))
-      .map(([part, axis]) => `${part > 0 ? axis.high_word : axis.low_word} ${Math.abs(part)}`).join(", ");
+      .map(([part, axis]) => `${said(part > 0 ? axis.high_word : axis.low_word)} ${Math.abs(part)}`).join(", ");
   }
 
   #fits(angle) {
@@ -193,9 +196,9 @@ export class Compass {
   /** Made once per thing: turning moves tiles about and loads nothing twice. */
   #tile(item) {
     if (!this.tiles.has(item.id)) {
-      const shown = item.media ? h("img", { src: media(item), alt: item.alt ?? "" }) : h("span", { class: "passage", text: item.text });
+      const shown = item.media ? h("img", { src: media(item), alt: nameOf(item) }) : h("span", { class: "passage", lang: "en", text: item.text });
       this.tiles.set(item.id, h("li", {}, h("button", { type: "button", class: item.media ? "look-tile" : "look-tile text",
-        "aria-label": `Large view: ${item.alt ?? item.prompt ?? ""}`, on: { click: () => zoom([item]) } }, shown)));
+        "aria-label": t("Large view: {what}", { what: nameOf(item) }), on: { click: () => zoom([item]) } }, shown)));
     }
     return this.tiles.get(item.id);
   }

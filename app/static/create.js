@@ -1,8 +1,8 @@
 // Create: one prompt, one slider, one button; plain beside personal on the same seed.
 
-import { Refused, stream } from "./api.js";
+import { stream } from "./api.js";
 import { toast } from "./dialogs.js";
-import { button, h } from "./dom.js";
+import { button, h, percent } from "./dom.js";
 import { Gallery } from "./gallery.js";
 import { ended, stored } from "./judge.js";
 import { keepTaste } from "./keeptaste.js";
@@ -11,9 +11,10 @@ import { Results, count } from "./results.js";
 import { ensure, on, setMedium, state } from "./state.js";
 import { mediumSwitch } from "./switch.js";
 import { current } from "./tabs.js";
+import { foreign, said, t } from "./words.js";
 
 const EXAMPLE = { picture: "a sleepy cat", text: "Invite a friend to dinner on Friday." };
-const DEPTHS = [["", "the deepest that is ready"], ["instant", "instant: choose among what is there"], ["guided", "guided: pushed to your taste while it is drawn"], ["steered", "steered: bend the model"], ["tuned", "tuned: the model that learned from you"]];
+const DEPTHS = [["", t("the deepest that is ready")], ["instant", t("instant: choose among what is there")], ["guided", t("guided: pushed to your taste while it is drawn")], ["steered", t("steered: bend the model")], ["tuned", t("tuned: the model that learned from you")]];
 
 export class Create {
   constructor() {
@@ -23,7 +24,7 @@ export class Create {
     this.results = new Results((strength) => this.#choose(strength));
     this.kept = keepTaste();
     this.gallery = new Gallery((row) => this.again(row), () => this.run());
-    this.node = h("section", { class: "page create", "aria-label": "Create" }, this.form, this.status, this.results.node, this.kept.node, this.gallery.node);
+    this.node = h("section", { class: "page create", "aria-label": t("Create") }, this.form, this.status, this.results.node, this.kept.node, this.gallery.node);
     document.addEventListener("keydown", (event) => this.#keys(event));
     on("make", () => this.run());
     on("try", () => ((this.depth.value = "tuned"), this.run()));
@@ -35,22 +36,22 @@ export class Create {
   }
 
   controls() {
-    this.prompt = h("textarea", { class: "field prompt", rows: 2, maxlength: 2000, "aria-label": "What should it be?" });
+    this.prompt = h("textarea", { class: "field prompt", rows: 2, maxlength: 2000, "aria-label": t("What should it be?") });
     this.slider = h("input", { type: "range", min: 0, max: 100, step: 5, value: 100, id: "strength", on: { input: () => this.#told(), change: () => this.shown && this.run() } });
     this.value = h("output", { for: "strength" });
-    this.go = button("Make it mine", () => this.run(), { kind: "primary", key: "Ctrl Enter" });
-    this.stop = button("Stop", () => this.abort(), { key: "Esc", hidden: true });
+    this.go = button(t("Make it mine"), () => this.run(), { kind: "primary", key: "Ctrl Enter" });
+    this.stop = button(t("Stop"), () => this.abort(), { key: "Esc", hidden: true });
     this.seed = h("input", { class: "field short", type: "number", min: 0, max: 2147483647, value: 1, id: "seed" });
     this.depth = h("select", { class: "field short", id: "depth" }, DEPTHS.map(([value, text]) => h("option", { value, text })));
-    this.file = h("input", { type: "file", accept: "image/png", hidden: true, "aria-label": "A picture made here", on: { change: () => (this.#read(this.file.files), (this.file.value = "")) } });
+    this.file = h("input", { type: "file", accept: "image/png", hidden: true, "aria-label": t("A picture made here"), on: { change: () => (this.#read(this.file.files), (this.file.value = "")) } });
     this.form = h("form", { class: "ask", on: { submit: (event) => (event.preventDefault(), this.run()), ...this.#dropping() } },
-      h("div", { class: "topline" }, h("h1", { text: "Make something" }), mediumSwitch()), this.prompt,
+      h("div", { class: "topline" }, h("h1", { text: t("Make something") }), mediumSwitch()), this.prompt, (this.english = h("p", { class: "note", hidden: !foreign })),
       h("div", { class: "ask-row" },
-        h("div", { class: "strength" }, h("label", { for: "strength", text: "Taste" }), h("span", { class: "end", text: "plain" }), this.slider, h("span", { class: "end", text: "yours" }), this.value),
+        h("div", { class: "strength" }, h("label", { for: "strength", text: t("Taste") }), h("span", { class: "end", text: t("plain") }), this.slider, h("span", { class: "end", text: t("yours") }), this.value),
         h("div", { class: "row" }, this.stop, this.go)),
-      h("details", { class: "more" }, h("summary", { text: "More" }), h("div", { class: "row" },
-        h("label", { for: "seed", text: "Seed" }), this.seed, button("Another", () => this.reseed()),
-        h("label", { for: "depth", text: "Depth" }), this.depth, button("Read a picture made here", () => this.file.click(), { title: "Or drop it on the page: its prompt, seed and strength go into the form." }), this.file)));
+      h("details", { class: "more" }, h("summary", { text: t("More") }), h("div", { class: "row" },
+        h("label", { for: "seed", text: t("Seed") }), this.seed, button(t("Another"), () => this.reseed()),
+        h("label", { for: "depth", text: t("Depth") }), this.depth, button(t("Read a picture made here"), () => this.file.click(), { title: t("Or drop it on the page: its prompt, seed and strength go into the form.") }), this.file)));
     this.prompt.addEventListener("input", () => (this.prompts[state.medium] = this.prompt.value));
     this.#told();
   }
@@ -76,7 +77,7 @@ export class Create {
   async #read(files) {
     const found = files[0] && (await settingsOf(files[0]));
     if (found) this.again({ ...found, medium: "picture" });
-    else if (files[0]) this.say("This file tells no settings. Pictures drawn here do, unless the studio was started with --disable-metadata.", true);
+    else if (files[0]) this.say(t("This file tells no settings. Pictures drawn here do, unless the studio was started with --disable-metadata."), true);
   }
 
   /** The words, seed and strength of an earlier result, back in the form. */
@@ -90,11 +91,11 @@ export class Create {
     this.form.querySelector("details").open = true;
     this.form.scrollIntoView({ block: "start" });
     this.prompt.focus({ preventScroll: true });
-    toast("Prompt, seed and strength are back in the form.");
+    toast(t("Prompt, seed and strength are back in the form."));
   }
 
   #told() {
-    this.value.textContent = Number(this.slider.value) ? `${this.slider.value} %` : "plain";
+    this.value.textContent = Number(this.slider.value) ? percent(this.slider.value / 100) : t("plain");
   }
 
   #choose(strength) {
@@ -110,6 +111,7 @@ export class Create {
 
   #medium() {
     this.#depths();
+    this.english.textContent = state.medium === "text" ? t("The language model that ships reads and writes English only.") : t("Say it in English: the models here know no other words.");
     this.prompt.value = this.prompts[state.medium];
     this.#empty();
   }
@@ -123,7 +125,7 @@ export class Create {
 
   #hint() {
     const enough = state.progress[state.medium]?.enough;
-    if (!this.shown) this.say(enough ? "" : "Not in your taste yet: three picks change that.");
+    if (!this.shown) this.say(enough ? "" : t("Not in your taste yet: three picks change that."));
     this.kept.update(Boolean(this.shown));
   }
 
@@ -149,7 +151,7 @@ export class Create {
       // A first taste is made before the run begins: a change of taste ends what runs.
       profile = await ensure();
     } catch (wrong) {
-      return this.say(why(wrong), true);
+      return this.say(wrong.message, true);
     }
     const control = new AbortController();
     this.running = control;
@@ -162,10 +164,10 @@ export class Create {
       run = { ...body, profile: profile.id, generation: null, waiting: [], over: false };
       this.results.expect(run);
       this.shown = true;
-      this.say("Making.");
+      this.say(t("Making."));
       for await (const line of stream(`profiles/${profile.id}/generate`, body, control.signal)) this.#line(line, run);
     } catch (wrong) {
-      if (this.running === control) this.say(control.signal.aborted ? "Stopped." : why(wrong), !control.signal.aborted);
+      if (this.running === control) this.say(control.signal.aborted ? t("Stopped.") : wrong.message, !control.signal.aborted);
     }
     if (run) ended(run);
     if (this.running === control) this.#ended();
@@ -184,9 +186,9 @@ export class Create {
 
   #line(line, run) {
     if (line.type === "start") this.#begun(line, run);
-    else if (line.type === "note") this.#note(line.text);
-    else if (line.type === "step") this.say(`Drawing: ${line.text}.`);
-    else if (line.type === "error") this.say(line.error, true);
+    else if (line.type === "note") this.#note(said(line.text));
+    else if (line.type === "step") this.say(t("Drawing: {step}.", { step: said(line.text) }));
+    else if (line.type === "error") this.say(said(line.error), true);
     else if (line.type === "done") this.#done(line, run);
     else this.results.take(line);
   }
@@ -194,9 +196,10 @@ export class Create {
   // A model's name means nothing to a newcomer: it is a tooltip, not a headline.
   #begun(line, run) {
     this.notes = [];
-    const where = line.leads ? `Drawn on this machine${line.model ? ` by ${line.model}` : ""}.` : "Chosen from the collection that ships with the studio.";
-    this.say(run.medium === "picture" ? where : "Written on this machine.");
-    this.status.title = line.label ?? "";
+    const drawn = line.model ? t("Drawn on this machine by {model}.", { model: line.model }) : t("Drawn on this machine.");
+    const where = line.leads ? drawn : t("Chosen from the collection that ships with the studio.");
+    this.say(run.medium === "picture" ? where : t("Written on this machine."));
+    this.status.title = said(line.label ?? "");
     this.results.begin(run, line);
   }
 
@@ -217,4 +220,3 @@ export class Create {
   }
 }
 
-const why = (wrong) => (wrong instanceof Refused ? wrong.message : "The studio cannot be reached. Is it still running?");

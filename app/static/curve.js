@@ -1,12 +1,13 @@
 // Accuracy over answers beside chance: one line, its 90 % band, and where guessing would be.
 
 import { h, s } from "./dom.js";
+import { t, tn } from "./words.js";
 
 const HIGH = 220;
 const PAD = { left: 44, right: 16, top: 12, bottom: 34 };
 
 export function curve(history) {
-  if (history.length < 2) return h("p", { class: "note", text: "The line begins after a few more answers." });
+  if (history.length < 2) return h("p", { class: "note", text: t("The line begins after a few more answers.") });
   const box = h("div", { class: "curve", role: "img", "aria-label": summary(history) });
   new ResizeObserver(([entry]) => box.replaceChildren(draw(history, Math.max(260, entry.contentRect.width)))).observe(box);
   return box;
@@ -15,7 +16,7 @@ export function curve(history) {
 function summary(history) {
   const last = history[history.length - 1];
   const p = (share) => Math.round(100 * share);
-  return `After ${last.n} answers ${p(last.accuracy)} % of guesses were right, between ${p(last.low)} and ${p(last.high)} %. Chance is 50 %.`;
+  return t("After {n} answers {p} % of guesses were right, between {low} and {high} %. Chance is 50 %.", { n: last.n, p: p(last.accuracy), low: p(last.low), high: p(last.high) });
 }
 
 function draw(history, wide) {
@@ -29,10 +30,10 @@ function draw(history, wide) {
       s("line", { class: share === 0.5 ? "chance" : "rule", x1: PAD.left, x2: wide - PAD.right, y1: y(share), y2: y(share) }),
       s("text", { x: PAD.left - 8, y: y(share) + 4, "text-anchor": "end" }, `${100 * share} %`),
     ]),
-    s("text", { class: "chance-word", x: wide - PAD.right, y: y(0.5) + 16, "text-anchor": "end" }, "chance"),
+    s("text", { class: "chance-word", x: wide - PAD.right, y: y(0.5) + 16, "text-anchor": "end" }, t("chance")),
     s("path", { class: "band", d: `M${line(history, "high")} L${line([...history].reverse(), "low")} Z` }),
     s("path", { class: "line", d: `M${line(history, "accuracy")}` }),
     s("circle", { class: "point", cx: x(end.n), cy: y(end.accuracy), r: 4 }),
     s("text", { x: PAD.left, y: HIGH - 10 }, `${first}`),
-    s("text", { x: wide - PAD.right, y: HIGH - 10, "text-anchor": "end" }, `${last} answers`));
+    s("text", { x: wide - PAD.right, y: HIGH - 10, "text-anchor": "end" }, tn("{n} answer", "{n} answers", last)));
 }

@@ -2,6 +2,7 @@
 
 import { get, post } from "./api.js";
 import { button, clear, h } from "./dom.js";
+import { t } from "./words.js";
 
 let kept = null;
 
@@ -14,22 +15,22 @@ export function describe(profile, medium) {
 function made(profile, medium) {
   let field = null;
   let shown = "";
-  const node = h("section", { class: "describe", "aria-label": "In your own words" });
+  const node = h("section", { class: "describe", "aria-label": t("In your own words") });
   const path = `profiles/${profile}/description`;
   const load = () => get(`${path}?medium=${medium}`).then(paint).catch((wrong) => clear(node, h("p", { class: "bad", text: wrong.message })));
 
   function paint({ written, suggested, most }, done = "") {
-    field = h("textarea", { class: "field", rows: 3, maxlength: most, "aria-label": "About this person",
-      placeholder: "Nothing is sure enough yet. Write it yourself: how should things be written for you?" });
+    field = h("textarea", { class: "field", rows: 3, maxlength: most, "aria-label": t("About this person"),
+      placeholder: t("Nothing is sure enough yet. Write it yourself: how should things be written for you?") });
     shown = field.value = written || suggested;
     const status = h("p", { class: "status", role: "status", "aria-live": "polite", text: done });
     const send = (text, words) => post(path, { medium, text }).then((told) => paint(told, words)).catch((wrong) => ((status.textContent = wrong.message), status.classList.add("bad")));
-    clear(node, h("h2", { text: "In your own words" }),
-      h("p", { class: "note", text: written ? "As you wrote it. It stands before the examples where your taste leaves as text with everything in it: the system prompt on Keep. The small model that ships does not read it well enough, so Create does not use it."
-        : "As your answers suggest it. Change it, and it goes with your taste where that leaves as text with everything in it: the system prompt on Keep." }),
+    clear(node, h("h2", { text: t("In your own words") }),
+      h("p", { class: "note", text: written ? t("As you wrote it. It stands before the examples where your taste leaves as text with everything in it: the system prompt on Keep. The small model that ships does not read it well enough, so Create does not use it.")
+        : t("As your answers suggest it. Change it, and it goes with your taste where that leaves as text with everything in it: the system prompt on Keep.") }),
       field, h("div", { class: "row" },
-        button("Save these words", () => send(field.value, "Saved."), { kind: "primary" }),
-        written ? button("Back to what my answers say", () => send("", "Back to what your answers say.")) : null), status);
+        button(t("Save these words"), () => send(field.value, t("Saved.")), { kind: "primary" }),
+        written ? button(t("Back to what my answers say"), () => send("", t("Back to what your answers say."))) : null), status);
   }
 
   load();

@@ -2,11 +2,13 @@
 
 import { media } from "./api.js";
 import { button, clear, h, icon } from "./dom.js";
+import { nameOf } from "./thing.js";
+import { t } from "./words.js";
 
 /** A modal dialog; resolves with what `close` was given, or null on Esc. */
 export function dialog(title, body, { wide = false } = {}) {
   return new Promise((done) => {
-    const shut = button("", () => box.close(), { kind: "quiet round", "aria-label": "Close" });
+    const shut = button("", () => box.close(), { kind: "quiet round", "aria-label": t("Close") });
     clear(shut, icon("close"));
     const box = h("dialog", { class: `sheet ${wide ? "wide" : ""}`, "aria-label": title },
       h("header", {}, h("h2", { text: title }), shut));
@@ -23,7 +25,7 @@ export function dialog(title, body, { wide = false } = {}) {
 /** Ask for one line of text. Resolves with it, or null. */
 export function askName(title, value, action) {
   return dialog(title, (close) => {
-    const field = h("input", { class: "field", value, maxlength: 80, required: true, "aria-label": "Name", autofocus: true });
+    const field = h("input", { class: "field", value, maxlength: 80, required: true, "aria-label": t("Name"), autofocus: true });
     const submit = (event) => (event.preventDefault(), field.value.trim() && close(field.value.trim()));
     const form = h("form", { on: { submit } }, field,
       h("div", { class: "row end" }, h("button", { class: "button primary", text: action })));
@@ -37,7 +39,7 @@ export function confirm(title, lines, action, kind = "danger") {
   return dialog(title, (close) => h("div", {},
     lines.map((line) => (line instanceof Node ? line : h("p", { text: line }))),
     h("div", { class: "row end" },
-      button("Cancel", () => close(null), { autofocus: true }),
+      button(t("Cancel"), () => close(null), { autofocus: true }),
       button(action, () => close(true), { kind }))));
 }
 
@@ -61,10 +63,10 @@ export const hideToast = () => toastBox?.classList.remove("shown");
 export function zoom(items) {
   const open = document.querySelector("dialog.zoom");
   if (open) return open.close();
-  const box = h("dialog", { class: "zoom", "aria-label": "Large view", on: { click: () => box.close() } },
+  const box = h("dialog", { class: "zoom", "aria-label": t("Large view"), on: { click: () => box.close() } },
     items.map((item) => (item.media
-      ? h("figure", {}, h("img", { src: media(item), alt: item.alt ?? item.prompt ?? "" }), item.save && saving(item))
-      : h("p", { class: "passage", text: item.text }))));
+      ? h("figure", {}, h("img", { src: media(item), alt: nameOf(item) }), item.save && saving(item))
+      : h("p", { class: "passage", lang: "en", text: item.text }))));
   box.addEventListener("keydown", (event) => {
     if (event.key !== " ") return;
     event.preventDefault();
@@ -77,20 +79,20 @@ export function zoom(items) {
 
 // What was made here can be taken along; the click must not shut the view.
 function saving(item) {
-  return h("figcaption", {}, item.save, " ", h("a", { href: media(item), download: item.name ?? "penchant.png", text: "Save", on: { click: (event) => event.stopPropagation() } }));
+  return h("figcaption", {}, item.save, " ", h("a", { href: media(item), download: item.name ?? "penchant.png", text: t("Save"), on: { click: (event) => event.stopPropagation() } }));
 }
 
 const KEYS = [
-  ["Two at a time", [["←  →", "choose left or right"], ["Shift + arrow", "much better"], ["↑", "both good"],
-    ["↓", "both bad"], ["S", "skip"], ["Space", "large view"]]],
-  ["Several at a time", [["1 to 9", "pick or unpick"], ["Enter", "next"], ["Shift + Enter", "show me"]]],
-  ["Always", [["Z or Ctrl + Z", "undo"], ["Shift + Z", "redo"], ["?", "this sheet"]]],
-  ["Create", [["Ctrl + Enter", "make it mine"], ["Esc", "stop"]]],
+  [t("Two at a time"), [["←  →", t("choose left or right")], [t("Shift + arrow"), t("much better")], ["↑", t("both good")],
+    ["↓", t("both bad")], ["S", t("skip")], [t("Space"), t("large view")]]],
+  [t("Several at a time"), [[t("1 to 9"), t("pick or unpick")], [t("Enter"), t("next")], [t("Shift + Enter"), t("show me")]]],
+  [t("Always"), [[t("Z or Ctrl + Z"), t("undo")], [t("Shift + Z"), t("redo")], ["?", t("this sheet")]]],
+  [t("Create"), [[t("Ctrl + Enter"), t("make it mine")], [t("Esc"), t("stop")]]],
 ];
 
 export function shortcuts() {
   if (document.querySelector("dialog")) return;
-  dialog("Keys", () => h("div", { class: "keys" }, KEYS.map(([title, rows]) => h("section", {},
+  dialog(t("Keys"), () => h("div", { class: "keys" }, KEYS.map(([title, rows]) => h("section", {},
     h("h3", { text: title }),
     h("dl", {}, rows.map(([keys, does]) => [h("dt", {}, h("kbd", { text: keys })), h("dd", { text: does })]))))), { wide: true });
 }

@@ -1,5 +1,7 @@
 // Small tools to build the page: elements, icons, waiting for Gradio's mount points.
 
+import { number, t } from "./words.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /** An element. Keys: class, text, on (events), data, style (CSS properties), else attributes. */
@@ -61,7 +63,7 @@ export function icon(name, size = 18) {
 
 /** A button with words; `kind` is "", "primary", "quiet" or "danger". */
 export function button(text, click, { kind = "", key = "", ...rest } = {}) {
-  const keycap = key ? h("kbd", { text: key, "aria-hidden": "true" }) : null;
+  const keycap = key ? h("kbd", { text: CAPS[key] ?? key, "aria-hidden": "true" }) : null;
   const props = { type: "button", class: `button ${kind}`, on: { click }, "aria-keyshortcuts": ariaKey(key), ...rest };
   return h("button", props, Array.isArray(text) ? text : h("span", { class: "word" }, text), keycap);
 }
@@ -69,7 +71,9 @@ export function button(text, click, { kind = "", key = "", ...rest } = {}) {
 /** Not available just now. Kept focusable, so that the keyboard does not lose its place. */
 export const able = (node, yes) => node.setAttribute("aria-disabled", String(!yes));
 
-const ARIA = { "←": "ArrowLeft", "→": "ArrowRight", "↑": "ArrowUp", "↓": "ArrowDown", "⇧Z": "Shift+Z" };
+const ARIA = { "←": "ArrowLeft", "→": "ArrowRight", "↑": "ArrowUp", "↓": "ArrowDown", "⇧Z": "Shift+Z", "Ctrl Enter": "Control+Enter", Esc: "Escape" };
+// What stands on the key itself.
+const CAPS = { Enter: t("Enter"), Space: t("Space"), "Ctrl Enter": t("Ctrl Enter"), Esc: t("Esc") };
 const ariaKey = (key) => (key ? ARIA[key] ?? key : undefined);
 
 /** Put `node` into the element with this id whenever Gradio draws it: at once, or when its tab opens. */
@@ -88,5 +92,4 @@ export function onShow(element, shown) {
 }
 
 export const clear = (node, ...children) => (node.replaceChildren(...children.flat(3).filter(Boolean)), node);
-export const percent = (share) => `${Math.round(100 * share)} %`;
-export const plural = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
+export const percent = (share) => `${number(Math.round(100 * share))} %`;

@@ -3,13 +3,18 @@
 import { media } from "./api.js";
 import { captions } from "./caption.js";
 import { h } from "./dom.js";
+import { nameOf } from "./thing.js";
+import { said, t } from "./words.js";
 
-/** What a person sees of one thing: the picture, or the passage. */
-export function face(item) {
-  if (!item.media) return h("span", { class: "passage", text: item.text });
-  const image = h("img", { src: media(item), alt: item.alt ?? item.prompt ?? "a picture", draggable: "false", decoding: "async" });
-  image.addEventListener("error", () => image.replaceWith(h("span", { class: "lost", text: "This picture is missing." })));
-  return item.mark ? [image, h("span", { class: "made-for", text: item.mark })] : image;
+/** What a person sees of one thing: the picture, or the passage. What it shows is told, never how it is drawn. */
+export function face(item, index, of) {
+  if (!item.media) return h("span", { class: "passage", lang: "en", text: item.text });
+  const [k, n] = [index + 1, of];
+  const what = nameOf(item);
+  const alt = what ? t("picture {k} of {n}: {what}", { k, n, what }) : t("picture {k} of {n}", { k, n });
+  const image = h("img", { src: media(item), alt, draggable: "false", decoding: "async" });
+  image.addEventListener("error", () => image.replaceWith(h("span", { class: "lost", text: t("This picture is missing.") })));
+  return item.mark ? [image, h("span", { class: "made-for", text: said(item.mark) })] : image;
 }
 
 /** The task that all passages of a question answer, when it is one and the same. */
@@ -26,7 +31,7 @@ export class Grid {
     this.changed = changed;
     this.tiles = question.items.map((item, index) => this.#tile(item, index));
     const tiles = h("div", {
-      class: `grid ${question.medium}`, role: "group", "aria-label": "Pick the ones you like",
+      class: `grid ${question.medium}`, role: "group", "aria-label": t("Pick the ones you like"),
       style: { "--columns": question.medium === "text" ? Math.min(3, question.items.length) : Math.ceil(Math.sqrt(question.items.length)) },
     }, this.tiles);
     this.node = h("div", {}, tiles, captions(question));
@@ -36,7 +41,7 @@ export class Grid {
     const badge = h("span", { class: "badge", "aria-hidden": "true", text: index + 1 });
     const kind = item.media ? "picture" : "text";
     return h("button", { type: "button", class: `tile ${kind}`, "aria-pressed": "false", "aria-keyshortcuts": index + 1,
-      on: { click: () => this.toggle(index) } }, face(item), badge);
+      on: { click: () => this.toggle(index) } }, face(item, index, this.question.items.length), badge);
   }
 
   get images() {

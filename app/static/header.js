@@ -1,12 +1,15 @@
 // The line on top of every page: whose taste, how well known, what runs, what leaves the machine.
 
 import { askName, dialog, toast } from "./dialogs.js";
-import { button, clear, h, icon } from "./dom.js";
+import { button, clear, h, icon, percent } from "./dom.js";
 import { lasting, share } from "./job.js";
 import { LEVELS, accuracyWords } from "./liking.js";
 import { HERE, create, on, rename, state, use } from "./state.js";
 import { toggleSettings } from "./settings.js";
 import { go } from "./tabs.js";
+import { number, said, t, tn } from "./words.js";
+
+const HALTED = { paused: t("tuning paused"), interrupted: t("tuning interrupted"), failed: t("tuning failed") };
 
 export function header(offline) {
   return h("div", { class: "bar", role: "banner" }, profileMenu(), meter(), h("span", { class: "gap" }),
@@ -21,7 +24,7 @@ function profileMenu() {
   const wrap = h("div", { class: "whose-wrap" }, opener, list);
   const paint = () => {
     name.textContent = title(state.profile);
-    opener.title = state.profile ? "Whose taste this is" : "A taste begins with your first pick";
+    opener.title = state.profile ? t("Whose taste this is") : t("A taste begins with your first pick");
   };
   const open = () => {
     clear(list, entries(close));
@@ -45,8 +48,8 @@ function profileMenu() {
 }
 
 function title(profile) {
-  if (!profile) return "New here";
-  return profile.named || profile.name ? profile.name || "Unnamed taste" : "Unnamed taste";
+  if (!profile) return t("New here");
+  return profile.named || profile.name ? profile.name || t("Unnamed taste") : t("Unnamed taste");
 }
 
 function entries(close) {
@@ -54,17 +57,17 @@ function entries(close) {
   const rows = state.profiles.map((row) => entry(title(row), () => row.id === state.profile?.id || use(row),
     { role: "menuitemradio", "aria-checked": String(row.id === state.profile?.id) },
     h("i", { class: "dot", style: { "--own": row.colour || "#2f6fed" } })));
-  return [...rows, rows.length ? h("hr") : null, entry("New taste...", askNew),
-    state.profile && entry("Rename...", askRename)];
+  return [...rows, rows.length ? h("hr") : null, entry(t("New taste..."), askNew),
+    state.profile && entry(t("Rename..."), askRename)];
 }
 
 async function askNew() {
-  const name = await askName("A new taste", "", "Begin");
+  const name = await askName(t("A new taste"), "", t("Begin"));
   if (name) await create(name).catch((wrong) => toast(wrong.message, null, { bad: true }));
 }
 
 async function askRename() {
-  const name = await askName("Rename this taste", state.profile.name || "My taste", "Rename");
+  const name = await askName(t("Rename this taste"), state.profile.name || t("My taste"), t("Rename"));
   if (name) await rename(name).catch((wrong) => toast(wrong.message, null, { bad: true }));
 }
 
@@ -80,20 +83,20 @@ function walk(event, list, close) {
 }
 
 function meter() {
-  const steps = h("span", { class: "steps", role: "meter", "aria-label": "Knows you", "aria-valuemin": 0, "aria-valuemax": 5 },
+  const steps = h("span", { class: "steps", role: "meter", "aria-label": t("Knows you"), "aria-valuemin": 0, "aria-valuemax": 5 },
     [1, 2, 3, 4, 5].map(() => h("i")));
   const count = h("span", { class: "count" });
-  const node = h("div", { class: "meter" }, h("span", { class: "label", text: "knows you" }), steps, count);
+  const node = h("div", { class: "meter" }, h("span", { class: "label", text: t("knows you") }), steps, count);
   const paint = () => {
     const progress = state.progress[state.medium];
     const level = progress?.level ?? 0;
-    const words = `Knows you: ${LEVELS[level]}. ${accuracyWords(progress?.known)}`;
+    const words = `${t("Knows you: {level}.", { level: LEVELS[level] })} ${accuracyWords(progress?.known)}`;
     [...steps.children].forEach((step, n) => step.classList.toggle("on", n < level));
     steps.setAttribute("aria-valuenow", level);
     steps.setAttribute("aria-valuetext", words);
     node.title = words;
     const answers = progress?.answers ?? state.profile?.answers?.[state.medium] ?? 0;
-    clear(count, String(answers), h("span", { class: "unit", text: answers === 1 ? " answer" : " answers" }));
+    clear(count, number(answers), h("span", { class: "unit", text: ` ${tn("answer", "answers", answers)}` }));
   };
   for (const what of ["profile", "medium", "progress"]) on(what, paint);
   paint();
@@ -107,8 +110,8 @@ function jobChip() {
     chip.hidden = !job;
     if (!job) return;
     const going = job.state === "running" || job.state === "queued";
-    const far = job.total && job.message !== "reading your answers" ? ` ${Math.round(100 * share(job))} %` : "";
-    chip.textContent = going ? `tuning${far}` : `tuning ${job.state}`;
+    const far = job.total && job.message !== "reading your answers" ? ` ${percent(share(job))}` : "";
+    chip.textContent = going ? t("tuning") + far : HALTED[job.state] ?? t("tuning");
     chip.title = [job.name, lasting(job.eta)].filter(Boolean).join(": ");
     chip.classList.toggle("bad", job.state === "failed" || job.state === "interrupted");
   });
@@ -119,7 +122,7 @@ function makingChip() {
   const chip = h("span", { class: "chip making", role: "status", hidden: true });
   const paint = () => {
     chip.hidden = !state.making && state.online;
-    chip.textContent = state.online ? "making" : "studio not reached";
+    chip.textContent = state.online ? t("making") : t("studio not reached");
     chip.classList.toggle("bad", !state.online);
   };
   on("making", paint);
@@ -134,22 +137,22 @@ function deviceChip() {
     if (!system) return;
     chip.hidden = false;
     word.textContent = /cuda|gpu|mps/i.test(system.device ?? "") ? "GPU" : "CPU";
-    chip.title = `Runs on ${word.textContent}: ${system.reason ?? ""}`;
+    chip.title = t("Runs on {what}: {why}", { what: word.textContent, why: said(system.reason ?? "") });
     chip.setAttribute("aria-label", chip.title);
   });
   return chip;
 }
 
 function lockChip(offline) {
-  const words = [HERE ? "" : "You look at a studio on another machine: what you see and choose travels between it and this browser.",
-    "Everything stays on the machine that the studio runs on: pictures, texts, answers, models. The studio opens no connection to anywhere else.",
-    offline ? "It was started with --offline, which also refuses every download by name." : "To be doubly sure, start it with --offline."].filter(Boolean);
-  const tell = () => dialog(HERE ? "Nothing leaves this machine" : "What leaves this machine", () => h("div", {}, words.map((text) => h("p", { text }))));
-  return h("button", { type: "button", class: "chip", title: words[0], on: { click: tell } }, icon("lock", 16), h("span", { text: HERE ? "local" : "network" }));
+  const words = [HERE ? "" : t("You look at a studio on another machine: what you see and choose travels between it and this browser."),
+    t("Everything stays on the machine that the studio runs on: pictures, texts, answers, models. The studio opens no connection to anywhere else."),
+    offline ? t("It was started with --offline, which also refuses every download by name.") : t("To be doubly sure, start it with --offline.")].filter(Boolean);
+  const tell = () => dialog(HERE ? t("Nothing leaves this machine") : t("What leaves this machine"), () => h("div", {}, words.map((text) => h("p", { text }))));
+  return h("button", { type: "button", class: "chip", title: words[0], on: { click: tell } }, icon("lock", 16), h("span", { text: HERE ? t("local") : t("network") }));
 }
 
 function gear() {
-  const node = button("", toggleSettings, { kind: "quiet round", "aria-label": "Settings", title: "Settings" });
+  const node = button("", toggleSettings, { kind: "quiet round", "aria-label": t("Settings"), title: t("Settings") });
   clear(node, icon("gear", 20));
   return node;
 }

@@ -3,8 +3,9 @@
 import { insist, key, post } from "./api.js";
 import { toast } from "./dialogs.js";
 import { h, icon } from "./dom.js";
+import { t } from "./words.js";
 
-const LOST = "This run ended before it was stored, so likes of it are not kept. Make it again to like it.";
+const LOST = t("This run ended before it was stored, so likes of it are not kept. Make it again to like it.");
 
 /** The run is stored: what was judged while it was being made goes out under its number. */
 export function stored(run, generation) {
@@ -24,8 +25,8 @@ export class Judge {
   /** `run`: profile, medium, generation (null until it is stored), waiting: judged until then, over. */
   constructor(run, side, index) {
     Object.assign(this, { run, side, index });
-    this.like = this.#button("thumbup", "Like", true);
-    this.dislike = this.#button("thumbdown", "Not for me", false);
+    this.like = this.#button("thumbup", t("Like"), true);
+    this.dislike = this.#button("thumbdown", t("Not for me"), false);
     this.node = h("div", { class: "judge" }, this.like, this.dislike);
   }
 
@@ -51,8 +52,8 @@ export class Judge {
     const { profile, medium, generation } = this.run;
     const body = { generation, side: this.side, index: this.index, liked, idempotency_key: key() };
     try {
-      await insist(`profiles/${profile}/like`, body, () => toast("Not saved yet, trying again."));
-      toast(liked ? "Liked. It counts as an answer." : "Noted. It counts as an answer.", { text: "Undo", run: () => this.#undo(profile, medium) });
+      await insist(`profiles/${profile}/like`, body, () => toast(t("Not saved yet, trying again.")));
+      toast(liked ? t("Liked. It counts as an answer.") : t("Noted. It counts as an answer."), { text: t("Undo"), run: () => this.#undo(profile, medium) });
     } catch (wrong) {
       this.#free();
       toast(wrong.message, null, { bad: true });

@@ -4,23 +4,24 @@ import { toast } from "./dialogs.js";
 import { button, h } from "./dom.js";
 import { on, rename, state } from "./state.js";
 import { go } from "./tabs.js";
+import { t } from "./words.js";
 
 const MORE = 10;
 
 export function keepTaste() {
-  const field = h("input", { class: "field", value: "My taste", maxlength: 80, "aria-label": "Name of this taste" });
+  const field = h("input", { class: "field", value: t("My taste"), maxlength: 80, "aria-label": t("Name of this taste") });
   const save = async (event) => {
     event.preventDefault();
     try {
-      await rename(field.value.trim() || "My taste");
-      toast(`Kept as ${state.profile.name}. ${MORE} more answers and it knows you better.`);
+      await rename(field.value.trim() || t("My taste"));
+      toast(t("Kept as {name}. {n} more answers and it knows you better.", { name: state.profile.name, n: MORE }));
     } catch (wrong) {
       toast(wrong.message, null, { bad: true });
     }
   };
   const form = h("form", { class: "keep-taste", on: { submit: save }, hidden: true },
-    h("p", { text: "Is this you?" }), field, h("button", { class: "button", text: "Keep this taste" }));
-  const on_ = h("div", { class: "keep-taste", hidden: true }, h("p", { text: "More answers make it more yours." }), button("Go on choosing", () => go("choose")));
+    h("p", { text: t("Is this you?") }), field, h("button", { class: "button", text: t("Keep this taste") }));
+  const on_ = h("div", { class: "keep-taste", hidden: true }, h("p", { text: t("More answers make it more yours.") }), button(t("Go on choosing"), () => go("choose")));
   let shown = false;
   const update = (now = shown) => {
     shown = now;

@@ -2,29 +2,32 @@
 
 import { media } from "./api.js";
 import { zoom } from "./dialogs.js";
-import { h, plural } from "./dom.js";
+import { h, percent } from "./dom.js";
+import { listed, said, t, tn } from "./words.js";
 
 const SHOWN = 5;
-const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
+
 const place = (share) => `${100 * share}%`;
 
 /** Shares of the kinds; every share with its 90 % interval, and its kind to look at. */
 export function kinds(rows, medium) {
   if (!rows?.length) return null;
   const even = 1 / rows.length;
-  const what = medium === "picture" ? "ways of drawing" : "voices";
-  const lead = rows.filter((row) => row.sure && row.share > even).map((row) => row.name);
-  const said = lead.length ? `Nearest to ${lead.slice(0, 3).join(" and ")}.` : "None stands out yet.";
-  return h("section", {}, h("h2", { text: "A mixture of kinds" }),
-    h("p", { class: "note", text: `Your taste as shares of the ${rows.length} ${what} in the collection. ${said} The line marks an even share, the band where the share may be.` }),
+  const n = rows.length;
+  const shares = medium === "picture" ? t("Your taste as shares of the {n} ways of drawing in the collection.", { n }) : t("Your taste as shares of the {n} voices in the collection.", { n });
+  const lead = rows.filter((row) => row.sure && row.share > even).map((row) => said(row.name));
+  const nearest = lead.length ? t("Nearest to {kinds}.", { kinds: listed(lead.slice(0, 3)) }) : t("None stands out yet.");
+  return h("section", {}, h("h2", { text: t("A mixture of kinds") }),
+    h("p", { class: "note", text: `${shares} ${nearest} ${t("The line marks an even share, the band where the share may be.")}` }),
     h("ul", { class: "kinds" }, rows.slice(0, SHOWN).map((row) => kind(row, even))));
 }
 
-function kind({ name, item, share, low, high, sure }, even) {
+function kind({ name: given, item, share, low, high, sure }, even) {
+  const name = said(given);
   const shown = item.media ? h("img", { src: media(item), alt: "", loading: "lazy" }) : null;
-  const figures = `${percent(share)}, between ${percent(low)} and ${percent(high)}`;
+  const figures = t("{value}, between {low} and {high}", { value: percent(share), low: percent(low), high: percent(high) });
   return h("li", { class: sure ? "kind sure" : "kind" },
-    h("button", { type: "button", class: "axis-end", title: `See an example of ${name}`, on: { click: () => zoom([item]) } }, shown, h("span", { text: name })),
+    h("button", { type: "button", class: "axis-end", title: t("See an example: {word}", { word: name }), on: { click: () => zoom([item]) } }, shown, h("span", { text: name })),
     h("div", { class: "axis-bar", role: "img", "aria-label": `${name}: ${figures}`, title: figures },
       h("i", { class: "kind-even", style: { left: place(even) } }),
       h("i", { class: "axis-band", style: { left: place(low), width: place(high - low) } }),
@@ -36,10 +39,10 @@ function kind({ name, item, share, low, high, sure }, even) {
 export function methods({ held_out: held, blend, used }) {
   if (!used?.length) return null;
   const why = held
-    ? `${plural(held, "answer")} of yours ${held === 1 ? "was" : "were"} guessed from the others. What you did was given ${percent(blend)} by the blend; of two things, a coin gives 50 %.`
-    : "From ten answers on, they are compared on answers of yours that each has not seen.";
-  return h("details", { class: "methods" }, h("summary", { text: "How your answers are read" }),
+    ? tn("{n} answer of yours was guessed from the others. What you did was given {p} by the blend; of two things, a coin gives 50 %.", "{n} answers of yours were guessed from the others. What you did was given {p} by the blend; of two things, a coin gives 50 %.", held, { p: percent(blend) })
+    : t("From ten answers on, they are compared on answers of yours that each has not seen.");
+  return h("details", { class: "methods" }, h("summary", { text: t("How your answers are read") }),
     h("p", { class: "note", text: why }),
-    h("ul", {}, used.map((one) => h("li", {}, h("strong", { text: percent(one.share) }), ` ${one.words}`,
-      one.guess === null ? null : h("span", { class: "note", text: `; alone it gave what you did ${percent(one.guess)}` })))));
+    h("ul", {}, used.map((one) => h("li", {}, h("strong", { text: percent(one.share) }), ` ${said(one.words)}`,
+      one.guess === null ? null : h("span", { class: "note", text: t("; alone it gave what you did {p}", { p: percent(one.guess) }) })))));
 }

@@ -1,5 +1,7 @@
 // A predicted liking with its doubt, as a chance that a person can picture.
 
+import { t, tn } from "./words.js";
+
 const Z90 = 1.645;
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 
@@ -20,7 +22,7 @@ export function liking(score, std) {
 export function likingWords(score, std) {
   const { mean, low, high } = liking(score, std);
   const p = (share) => Math.round(100 * share);
-  return `${p(mean)} % (${p(low)} to ${p(high)})`;
+  return t("{p} % ({low} to {high})", { p: p(mean), low: p(low), high: p(high) });
 }
 
 /** Write it into an element; nothing where nothing is known. */
@@ -30,13 +32,13 @@ export function tellLiking(node, score, std) {
   node.title = LIKING_HELP;
 }
 
-export const LIKING_HELP = "The chance that you would pick this over an average one, with its 90 % interval.";
-export const LEVELS = ["not yet", "a first idea", "a little", "fairly", "well", "very well"];
+export const LIKING_HELP = t("The chance that you would pick this over an average one, with its 90 % interval.");
+export const LEVELS = [t("not yet"), t("a first idea"), t("a little"), t("fairly"), t("well"), t("very well")];
 
 /** How often the next answer was guessed right, in words with its interval. */
 export function accuracyWords(known) {
   const value = known?.accuracy ?? known?.value;
-  if (value === null || value === undefined) return "No answers guessed yet.";
+  if (value === null || value === undefined) return t("No answers guessed yet.");
   const p = (share) => Math.round(100 * share);
-  return `Guesses your next answer right ${p(value)} % of the time, between ${p(known.low)} and ${p(known.high)} % (${known.n} guesses; chance is 50 %).`;
+  return tn("Guesses your next answer right {p} % of the time, between {low} and {high} % ({n} guess; chance is 50 %).", "Guesses your next answer right {p} % of the time, between {low} and {high} % ({n} guesses; chance is 50 %).", known.n, { p: p(value), low: p(known.low), high: p(known.high) });
 }

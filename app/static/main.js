@@ -8,6 +8,7 @@ import { keepPage } from "./keep.js";
 import { listenKeys } from "./keys.js";
 import { settings, startTheme } from "./settings.js";
 import { setOnline, start } from "./state.js";
+import { nameTabs } from "./tabs.js";
 import { taste } from "./taste.js";
 
 const flags = document.querySelector('meta[name="penchant"]').dataset;
@@ -22,6 +23,7 @@ mount("create-mount", new Create().node);
 mount("keep-mount", keepPage());
 mount("settings-mount", settings());
 
+nameTabs();
 begin();
 
 async function begin() {

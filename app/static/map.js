@@ -4,6 +4,7 @@ import { media, root } from "./api.js";
 import { zoom } from "./dialogs.js";
 import { clear, h } from "./dom.js";
 import { liking, likingWords } from "./liking.js";
+import { t } from "./words.js";
 
 // Blue to orange by way of grey: told apart with any kind of colour sight, and by shape as well.
 const SCALE = { light: [[43, 98, 168], [176, 173, 167], [208, 98, 0]], dark: [[110, 165, 230], [112, 111, 116], [245, 160, 70]] };
@@ -19,7 +20,7 @@ export class TasteMap {
     this.points = points.map((point) => ({ ...point, ...liking(point.score, point.std), sure: 1 - (point.std - least) / Math.max(1e-6, most - least) }));
     this.points.sort((a, b) => b.mean - a.mean);
     this.at = -1;
-    this.canvas = h("canvas", { class: "map", tabindex: 0, role: "group", "aria-roledescription": "map", "aria-label": `${points.length} of the collection, by predicted liking. Arrow keys go from the most to the least liked, Enter opens.` });
+    this.canvas = h("canvas", { class: "map", tabindex: 0, role: "group", "aria-roledescription": t("map"), "aria-label": t("{n} of the collection, by predicted liking. Arrow keys go from the most to the least liked, Enter opens.", { n: points.length }) });
     this.card = h("div", { class: "map-card", hidden: true, "aria-live": "polite" });
     this.node = h("figure", { class: "map-figure" }, h("div", { class: "map-box" }, this.canvas, this.card), legend());
     this.#listen();
@@ -104,7 +105,7 @@ export class TasteMap {
   async #tell(point) {
     const words = h("span", { class: "note", text: likingWords(point.score, point.std) });
     const item = this.#item(point);
-    clear(this.card, item.media ? h("img", { src: media(item), alt: "" }) : h("span", { class: "passage" }), words);
+    clear(this.card, item.media ? h("img", { src: media(item), alt: "" }) : h("span", { class: "passage", lang: "en" }), words);
     const [x, y] = this.#place(point);
     this.card.style.left = `${Math.min(Math.max(x, 90), this.wide - 90)}px`;
     this.card.classList.toggle("below", y < this.high / 2);
@@ -115,7 +116,7 @@ export class TasteMap {
   }
 
   #item(point) {
-    if (this.medium === "picture") return { media: `/api/v1/media/${point.item}`, alt: "" };
+    if (this.medium === "picture") return { media: `/api/v1/media/${point.item}`, alt: t("a picture of the collection") };
     return this.known.get(point.item) ?? { text: "" };
   }
 
@@ -144,7 +145,7 @@ function tint(mean, [low, middle, high]) {
 
 function legend() {
   return h("figcaption", { class: "legend note" },
-    h("span", {}, h("i", { class: "mark less" }), "less liked"), h("span", {}, h("i", { class: "mark more" }), "more liked"),
-    h("span", {}, h("i", { class: "mark small" }), "unsure"), h("span", {}, h("i", { class: "mark large" }), "surer"),
-    h("span", { text: "Near means alike." }));
+    h("span", {}, h("i", { class: "mark less" }), t("less liked")), h("span", {}, h("i", { class: "mark more" }), t("more liked")),
+    h("span", {}, h("i", { class: "mark small" }), t("unsure")), h("span", {}, h("i", { class: "mark large" }), t("surer")),
+    h("span", { text: t("Near means alike.") }));
 }

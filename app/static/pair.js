@@ -3,6 +3,7 @@
 import { captions } from "./caption.js";
 import { h } from "./dom.js";
 import { face } from "./grid.js";
+import { t } from "./words.js";
 
 const SHORT = 56;
 const LONG = 0.55;
@@ -12,7 +13,7 @@ export class Pair {
     this.question = question;
     this.choose = choose;
     this.cards = question.items.map((item, index) => this.#card(item, index));
-    const cards = h("div", { class: `pair ${question.medium}`, role: "group", "aria-label": "Which do you like more?" }, this.cards);
+    const cards = h("div", { class: `pair ${question.medium}`, role: "group", "aria-label": t("Which do you like more?") }, this.cards);
     this.node = h("div", {}, cards, captions(question));
   }
 
@@ -20,7 +21,7 @@ export class Pair {
     const kind = item.media ? "picture" : "text";
     const tag = h("span", { class: "swiped", "aria-hidden": "true" });
     const node = h("div", { class: `card ${kind}`, on: { click: (event) => node.moved || this.choose(index, event.shiftKey ? 2 : 1) } },
-      face(item), tag);
+      face(item, index, this.question.items.length), tag);
     this.#swipe(node, tag, index);
     return node;
   }
@@ -33,7 +34,7 @@ export class Pair {
       node.style.setProperty("--dx", `${dx}px`);
       const much = strength(dx);
       node.dataset.swipe = much;
-      tag.textContent = ["", "This one", "Much better"][much];
+      tag.textContent = ["", t("This one"), t("Much better")][much];
     };
     node.addEventListener("pointerdown", (event) => {
       node.moved = false;

@@ -5,8 +5,10 @@ import { zoom } from "./dialogs.js";
 import { clear, h } from "./dom.js";
 import { Judge } from "./judge.js";
 import { tellLiking } from "./liking.js";
+import { nameOf } from "./thing.js";
+import { said, t } from "./words.js";
 
-const WAITING = { plain: "Writing.", personal: "Several drafts are written and weighed; the first time takes longest." };
+const WAITING = { plain: t("Writing."), personal: t("Several drafts are written and weighed; the first time takes longest.") };
 
 export class Result {
   constructor(run, side, index) {
@@ -22,6 +24,7 @@ export class Result {
   /** A piece of streamed text. */
   grow(delta) {
     this.text += delta;
+    this.body.lang = "en";
     this.body.classList.remove("waiting");
     this.body.textContent = this.text;
   }
@@ -32,14 +35,14 @@ export class Result {
     this.item = line.item ?? { text: line.text };
     if (this.item.media) clear(this.body, this.#picture());
     else this.body.textContent = this.item.text ?? line.text ?? "";
-    this.label.textContent = line.label ?? "";
+    this.label.textContent = said(line.label ?? "");
     tellLiking(this.score, line.score ?? this.item.score, line.std ?? this.item.std);
     this.judge.enable();
   }
 
   #picture() {
-    const image = h("img", { src: media(this.item), alt: this.item.alt ?? this.item.prompt ?? "" });
-    return h("button", { type: "button", class: "look", "aria-label": `Large view: ${image.alt}`, on: { click: () => zoom([this.item]) } }, image);
+    const image = h("img", { src: media(this.item), alt: nameOf(this.item) });
+    return h("button", { type: "button", class: "look", "aria-label": t("Large view: {what}", { what: image.alt }), on: { click: () => zoom([this.item]) } }, image);
   }
 
   /** The run is over: a place that stayed empty says so. */

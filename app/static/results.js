@@ -4,12 +4,13 @@ import { clear, h } from "./dom.js";
 import { Result } from "./result.js";
 import { Strengths } from "./strengths.js";
 import { Twin } from "./twin.js";
+import { t } from "./words.js";
 
 const COUNT = { picture: 4, text: 2 };
-const SIDES = { personal: "Yours", plain: "Plain" };
-const HINT = { personal: "the same seed, bent to your taste", plain: "the same seed, without your taste" };
-const LEADS = "Drag the handle to see it without your taste: the same seed, the same noise.";
-const SKETCH = "Sketches by the small model that ships with the studio. Drag the handle to see them without your taste.";
+const SIDES = { personal: t("Yours"), plain: t("Plain") };
+const HINT = { personal: t("the same seed, bent to your taste"), plain: t("the same seed, without your taste") };
+const LEADS = t("Drag the handle to see it without your taste: the same seed, the same noise.");
+const SKETCH = t("Sketches by the small model that ships with the studio. Drag the handle to see them without your taste.");
 
 export class Results {
   constructor(choose) {
@@ -48,7 +49,7 @@ export class Results {
       return h("section", { class: `side-column ${side}`, "aria-label": SIDES[side] },
         h("header", {}, h(titled ? "h3" : "h2", { text: SIDES[side] }), h("span", { class: "note", text: HINT[side] })), h("div", { class: `made ${run.medium}` }, tiles));
     };
-    return h("section", { class: "found" }, titled && h("h2", { text: "From the collection" }), h("div", { class: "columns" }, column("personal"), column("plain")));
+    return h("section", { class: "found" }, titled && h("h2", { text: t("From the collection") }), h("div", { class: "columns" }, column("personal"), column("plain")));
   }
 
   #place(side, index, result) {
@@ -62,8 +63,8 @@ export class Results {
       this.#place("personal", twin.index, twin);
       return this.#place("plain", twin.index, twin);
     });
-    const title = leads ? (personal ? "Drawn for you" : "Drawn") : "Sketches";
-    const hint = leads ? (personal ? LEADS : "Not in your taste yet: three picks change that.") : SKETCH;
+    const title = leads ? (personal ? t("Drawn for you") : t("Drawn")) : t("Sketches");
+    const hint = leads ? (personal ? LEADS : t("Not in your taste yet: three picks change that.")) : SKETCH;
     return h("section", { class: "drawn", "aria-label": title }, h("header", {}, h("h2", { text: title }), h("p", { class: "note", text: hint })),
       h("div", { class: "twins" }, tiles), this.strengths.node);
   }

@@ -2,8 +2,9 @@
 
 import { get, post } from "./api.js";
 import { toast } from "./dialogs.js";
-import { button, clear, h, plural } from "./dom.js";
+import { button, clear, h } from "./dom.js";
 import { on, state, tell } from "./state.js";
+import { t, tn } from "./words.js";
 
 const complain = (wrong) => toast(wrong.message, null, { bad: true });
 
@@ -15,8 +16,8 @@ export function startOffer() {
     const about = told.media[state.medium];
     node.hidden = !about.offered || answers() > 0;
     clear(node,
-      h("p", { text: about.on ? `Started from what ${plural(about.from, "taste")} here have in common; your first answers tell which are like you.` : `${about.others} tastes here may help you start.` }),
-      button(about.on ? "Start from nothing" : "Start from people like you", () => choose(!about.on)));
+      h("p", { text: about.on ? tn("Started from what {n} taste here says; your first answers tell whether it is like you.", "Started from what {n} tastes here have in common; your first answers tell which are like you.", about.from) : tn("{n} taste here may help you start.", "{n} tastes here may help you start.", about.others) }),
+      button(about.on ? t("Start from nothing") : t("Start from people like you"), () => choose(!about.on)));
   };
   const look = async () => {
     node.hidden = true;
@@ -40,10 +41,10 @@ export function startOffer() {
 
 /** Whether this taste may help others of the same person to start: off until switched on. */
 export function helping() {
-  const options = [true, false].map((yes) => h("button", { type: "button", class: "option", text: yes ? "On" : "Off", on: { click: () => flip(yes) } }));
-  const section = h("section", { hidden: true }, h("h3", { text: "Let this taste help other profiles here start" }),
-    h("div", { class: "switch", role: "group", "aria-label": "Let this taste help other profiles here start" }, options),
-    h("p", { class: "note", text: "From five such tastes on, a new one can start from what they have in common. Only your own profiles. Off: it helps no new one. Deleted: it is taken out of those it helped." }));
+  const options = [true, false].map((yes) => h("button", { type: "button", class: "option", text: yes ? t("On") : t("Off"), on: { click: () => flip(yes) } }));
+  const section = h("section", { hidden: true }, h("h3", { text: t("Let this taste help other profiles here start") }),
+    h("div", { class: "switch", role: "group", "aria-label": t("Let this taste help other profiles here start") }, options),
+    h("p", { class: "note", text: t("From five such tastes on, a new one can start from what they have in common. Only your own profiles. Off: it helps no new one. Deleted: it is taken out of those it helped.") }));
   const paint = (told) => {
     section.hidden = false;
     options.forEach((option, k) => option.setAttribute("aria-pressed", String(told.helps === (k === 0))));

@@ -1,10 +1,11 @@
 // What the page knows: whose taste, which medium, how far along. Ids only; truth is in the studio.
 
 import { get, patch, post, url } from "./api.js";
+import { t } from "./words.js";
 
 /** Whether this browser runs on the machine that the studio runs on. */
 export const HERE = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
-export const MEDIA = { picture: "Pictures", text: "Words" };
+export const MEDIA = { picture: t("Pictures"), text: t("Words") };
 const SAVED = { profile: "penchant.profile", medium: "penchant.medium" };
 
 export const state = {

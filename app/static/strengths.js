@@ -2,8 +2,9 @@
 
 import { stream } from "./api.js";
 import { clear, h } from "./dom.js";
+import { said, t } from "./words.js";
 
-const WORDS = { 0: "plain", 0.25: "a quarter", 0.5: "half", 0.75: "three quarters", 1: "yours" };
+const WORDS = { 0: t("plain"), 0.25: t("a quarter"), 0.5: t("half"), 0.75: t("three quarters"), 1: t("yours") };
 
 export class Strengths {
   constructor(choose) {
@@ -11,7 +12,7 @@ export class Strengths {
     this.title = h("h3");
     this.status = h("p", { class: "note", role: "status", "aria-live": "polite" });
     this.row = h("div", { class: "strengths-row" });
-    this.node = h("section", { class: "strengths", hidden: true, "aria-label": "Five strengths" }, this.title, this.status, this.row);
+    this.node = h("section", { class: "strengths", hidden: true, "aria-label": t("Five strengths") }, this.title, this.status, this.row);
   }
 
   /** Whether the strip on the page belongs to this run; then its mark moves along. */
@@ -31,8 +32,8 @@ export class Strengths {
     this.hide();
     this.of = run;
     const control = (this.control = new AbortController());
-    this.title.textContent = `Picture ${number + 1} at five strengths`;
-    this.status.textContent = "Drawing.";
+    this.title.textContent = t("Picture {k} at five strengths", { k: number + 1 });
+    this.status.textContent = t("Drawing.");
     this.tiles = new Map(Object.keys(WORDS).sort().map((strength) => [Number(strength), this.#tile(Number(strength))]));
     clear(this.row, [...this.tiles.values()]);
     this.#mark(run.strength);
@@ -54,15 +55,15 @@ export class Strengths {
 
   #line(line) {
     const tile = this.tiles.get(line.strength);
-    if (line.type === "error") this.status.textContent = line.error;
-    if (line.type === "done") this.status.textContent = "The same seed each time. Choose one to set the slider.";
+    if (line.type === "error") this.status.textContent = said(line.error);
+    if (line.type === "done") this.status.textContent = t("The same seed each time. Choose one to set the slider.");
     if (!tile) return;
     const image = tile.querySelector("img");
     tile.classList.remove("waiting");
     tile.classList.toggle("drawing", line.type === "look");
     image.src = line.image;
     tile.disabled = line.type === "look";
-    if (line.type === "sample") image.alt = `Strength ${Math.round(100 * line.strength)} %`;
+    if (line.type === "sample") image.alt = t("Strength {p} %", { p: Math.round(100 * line.strength) });
   }
 
   #mark(strength) {

@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { MEDIA, on, setMedium, state } from "./state.js";
+import { t } from "./words.js";
 
 export function mediumSwitch() {
   const options = Object.entries(MEDIA).map(([medium, word]) => h("button", {
@@ -11,5 +12,5 @@ export function mediumSwitch() {
   paint();
   on("medium", paint);
   on("profile", paint);
-  return h("div", { class: "switch", role: "group", "aria-label": "Pictures or words" }, options);
+  return h("div", { class: "switch", role: "group", "aria-label": t("Pictures or words") }, options);
 }

@@ -1,5 +1,7 @@
 // Moving between the four pages. Gradio draws the tabs; their buttons carry our ids.
 
+import { t } from "./words.js";
+
 const PAGES = ["choose", "taste", "create", "keep"];
 
 export function go(page) {
@@ -9,4 +11,17 @@ export function go(page) {
 
 export function current() {
   return PAGES.find((page) => document.getElementById(`${page}-mount`)?.checkVisibility?.()) ?? null;
+}
+
+/** Gradio names its tabs in the language of the browser; another one that was chosen holds here too. */
+export function nameTabs() {
+  const names = { choose: t("Choose"), taste: t("My taste"), create: t("Create"), keep: t("Keep") };
+  const look = () => {
+    for (const [page, name] of Object.entries(names)) {
+      const tab = document.getElementById(`${page}-button`);
+      if (tab && tab.textContent.trim() !== name) tab.textContent = name;
+    }
+  };
+  look();
+  new MutationObserver(look).observe(document.documentElement, { childList: true, subtree: true });
 }

@@ -6,7 +6,7 @@ import { checks } from "./checks.js";
 import { Compass } from "./compass.js";
 import { curve } from "./curve.js";
 import { describe } from "./describe.js";
-import { button, clear, h, onShow, plural } from "./dom.js";
+import { button, clear, h, onShow } from "./dom.js";
 import { kinds, methods } from "./kinds.js";
 import { accuracyWords } from "./liking.js";
 import { TasteMap } from "./map.js";
@@ -14,12 +14,13 @@ import { on, state } from "./state.js";
 import { strip } from "./strip.js";
 import { mediumSwitch } from "./switch.js";
 import { go } from "./tabs.js";
+import { fixed, said, t, tn } from "./words.js";
 
 const ENOUGH = 5;
 
 export function taste() {
   const body = h("div", { class: "taste-body", "aria-live": "off" });
-  const node = h("section", { class: "page taste", "aria-label": "My taste" }, body);
+  const node = h("section", { class: "page taste", "aria-label": t("My taste") }, body);
   const medium = mediumSwitch();
   let drawn = null;
 
@@ -34,7 +35,7 @@ export function taste() {
       if (wanted === drawn) clear(body, belief.answers < ENOUGH ? empty(belief.answers, medium) : full(belief, medium));
     } catch (wrong) {
       drawn = null;
-      clear(body, h("p", { class: "bad", text: wrong.message }), button("Try again", paint));
+      clear(body, h("p", { class: "bad", text: wrong.message }), button(t("Try again"), paint));
     }
   }
 
@@ -45,44 +46,44 @@ export function taste() {
 }
 
 function empty(answers, medium) {
-  return h("div", { class: "nothing" }, medium, h("h1", { text: answers ? "A little more, please" : "Nothing to see yet" }),
-    h("p", { text: answers ? `${plural(answers, "answer")} so far. From ${ENOUGH} on, this page says what you like.` : "After five answers this page says what you like: in words, in bars and on a map." }),
-    button("Pick five things", () => go("choose"), { kind: "primary" }));
+  return h("div", { class: "nothing" }, medium, h("h1", { text: answers ? t("A little more, please") : t("Nothing to see yet") }),
+    h("p", { text: answers ? tn("{n} answer so far. From {enough} on, this page says what you like.", "{n} answers so far. From {enough} on, this page says what you like.", answers, { enough: ENOUGH }) : t("After five answers this page says what you like: in words, in bars and on a map.") }),
+    button(t("Pick five things"), () => go("choose"), { kind: "primary" }));
 }
 
 function full(belief, medium) {
   return [
-    h("div", { class: "topline" }, h("h1", { class: "sentence", text: belief.sentence }), medium),
-    h("p", { class: "note lead", text: `From ${plural(belief.answers, "answer")}. ${accuracyWords(belief.accuracy)}` }),
+    h("div", { class: "topline" }, h("h1", { class: "sentence", text: said(belief.sentence) }), medium),
+    h("p", { class: "note lead", text: `${tn("From {n} answer.", "From {n} answers.", belief.answers)} ${accuracyWords(belief.accuracy)}` }),
     h("div", { class: "two" },
-      h("section", {}, h("h2", { text: "What you lean to" }), h("p", { class: "note", text: "The dot is the best guess, the band is where it may be. Grey: not sure yet." }), axes(belief.axes)),
-      h("section", {}, h("h2", { text: "How well it knows you" }), h("p", { class: "note", text: "Each answer is guessed before it is learned. The line is the share guessed right, the band its doubt." }),
+      h("section", {}, h("h2", { text: t("What you lean to") }), h("p", { class: "note", text: t("The dot is the best guess, the band is where it may be. Grey: not sure yet.") }), axes(belief.axes)),
+      h("section", {}, h("h2", { text: t("How well it knows you") }), h("p", { class: "note", text: t("Each answer is guessed before it is learned. The line is the share guessed right, the band its doubt.") }),
         curve(belief.history), h("div", { class: "facts-box" }, h("p", { text: agreement(belief.self_agreement) }), h("p", { text: side(belief.side_bias) })), methods(belief.methods))),
     kinds(belief.kinds, belief.medium),
     new Compass(state.profile.id, belief.medium).node,
     belief.medium === "text" ? describe(state.profile.id, belief.medium) : null,
     checks(state.profile.id, belief.medium),
     belief.reasons?.of ? reasons(belief.reasons) : null,
-    h("section", {}, h("h2", { text: "Map of the collection" }), h("p", { class: "note", text: "Point at a mark to see what it is; press it for a large view." }),
+    h("section", {}, h("h2", { text: t("Map of the collection") }), h("p", { class: "note", text: t("Point at a mark to see what it is; press it for a large view.") }),
       new TasteMap(belief.map, belief.medium, [...belief.best, ...belief.worst, ...belief.unsure]).node),
-    strip("You would like most", "How likely you are to pick each over an average one, with a 90 % interval.", belief.best),
-    strip("You would like least", "The same figure, from the other end.", belief.worst),
-    strip("Least sure about", "An answer about these teaches most.", belief.unsure),
+    strip(t("You would like most"), t("How likely you are to pick each over an average one, with a 90 % interval."), belief.best),
+    strip(t("You would like least"), t("The same figure, from the other end."), belief.worst),
+    strip(t("Least sure about"), t("An answer about these teaches most."), belief.unsure),
   ];
 }
 
 function reasons({ of, taps, words }) {
-  return h("section", {}, h("h2", { text: "What you gave as reasons" }), h("p", { class: "note", text: `With ${plural(of, "pick")} about words.` }),
-    h("p", { text: taps.map(({ word, times }) => `${word} ${times}`).join(", ") }), words.map((said) => h("blockquote", { text: said })));
+  return h("section", {}, h("h2", { text: t("What you gave as reasons") }), h("p", { class: "note", text: tn("With {n} pick about words.", "With {n} picks about words.", of) }),
+    h("p", { text: taps.map(({ word, times }) => `${said(word)} ${times}`).join(", ") }), words.map((own) => h("blockquote", { text: own })));
 }
 
 function agreement({ agreed, of }) {
-  if (!of) return "About every twelfth pair comes back with sides swapped, to see whether you agree with yourself. None has yet.";
-  return `When a pair came back with sides swapped, you agreed with yourself ${agreed} of ${plural(of, "time")}.`;
+  if (!of) return t("About every twelfth pair comes back with sides swapped, to see whether you agree with yourself. None has yet.");
+  return tn("When a pair came back with sides swapped, you agreed with yourself {agreed} of {n} time.", "When a pair came back with sides swapped, you agreed with yourself {agreed} of {n} times.", of, { agreed });
 }
 
 function side({ mean, low, high }) {
-  const range = `${mean.toFixed(2)}, between ${low.toFixed(2)} and ${high.toFixed(2)}`;
-  if (low <= 0 && high >= 0) return `No habit of picking one side is seen (${range}).`;
-  return `You pick the ${mean > 0 ? "left" : "right"} side a little more often than taste explains (${range}); it is taken out of the sums.`;
+  const range = t("{value}, between {low} and {high}", { value: fixed(mean), low: fixed(low), high: fixed(high) });
+  if (low <= 0 && high >= 0) return t("No habit of picking one side is seen ({range}).", { range });
+  return mean > 0 ? t("You pick the left side a little more often than taste explains ({range}); it is taken out of the sums.", { range }) : t("You pick the right side a little more often than taste explains ({range}); it is taken out of the sums.", { range });
 }

@@ -3,6 +3,7 @@
 import { upload } from "./api.js";
 import { dialog } from "./dialogs.js";
 import { button, clear, h } from "./dom.js";
+import { t } from "./words.js";
 
 const THINGS = ["a cat", "a sailboat", "a mushroom", "a car"];
 
@@ -13,22 +14,22 @@ export function pictures(title, sources, alt, note = "") {
 }
 
 export function tryOut(row) {
-  return dialog(`Try "${row.name}"`, () => {
-    const prompt = h("input", { class: "field", maxlength: 200, value: THINGS[0], "aria-label": "What should it draw?" });
+  return dialog(t("Try “{name}”", { name: row.name }), () => {
+    const prompt = h("input", { class: "field", maxlength: 200, value: THINGS[0], "aria-label": t("What should it draw?") });
     const stage = h("div", { class: "stage" });
     let seed = 0;
     const draw = async () => {
       seed += 1;
-      clear(stage, h("p", { class: "status", role: "status", text: "Drawing both. This takes a few seconds." }));
+      clear(stage, h("p", { class: "status", role: "status", text: t("Drawing both. This takes a few seconds.") }));
       try {
         const body = new Blob([JSON.stringify({ prompt: prompt.value.trim() || THINGS[0], seed, n: 4 })], { type: "application/json" });
         const made = await upload(`adapters/${row.id}/try`, body);
-        clear(stage, pictures("The plain model", made.plain, `${made.prompt}, plain`), pictures("Tuned for you, on the same seeds", made.tuned, `${made.prompt}, tuned`));
+        clear(stage, pictures(t("The plain model"), made.plain, t("{what}, plain", { what: made.prompt })), pictures(t("Tuned for you, on the same seeds"), made.tuned, t("{what}, tuned", { what: made.prompt })));
       } catch (wrong) {
         clear(stage, h("p", { class: "bad", role: "alert", text: wrong.message }));
       }
     };
     prompt.addEventListener("keydown", (event) => event.key === "Enter" && draw());
-    return h("div", { class: "blind" }, prompt, h("div", { class: "row" }, button("Draw", draw, { kind: "primary" })), stage);
+    return h("div", { class: "blind" }, prompt, h("div", { class: "row" }, button(t("Draw"), draw, { kind: "primary" })), stage);
   }, { wide: true });
 }

@@ -2,16 +2,25 @@
 
 import { get, post } from "./api.js";
 import { toast } from "./dialogs.js";
-import { button, clear, h, plural } from "./dom.js";
+import { button, clear, h } from "./dom.js";
 import { MEDIA, on, setMedium, state, tell } from "./state.js";
 import { go } from "./tabs.js";
+import { said, t, tn } from "./words.js";
 
-const MORE = { quick: "a first try", good: "the usual", best: "when you have time" };
-const LABELS = { steps: "Steps", batch: "Answers a step", rate: "Learning rate", rank: "Rank", seed: "Seed", held_out: "Share kept aside for the check" };
+const MORE = { quick: t("a first try"), good: t("the usual"), best: t("when you have time") };
+const LABELS = { steps: t("Steps"), batch: t("Answers a step"), rate: t("Learning rate"), rank: t("Rank"), seed: t("Seed"), held_out: t("Share kept aside for the check") };
 
 const WHAT = {
-  text: { model: "the language model", of: "about words", answer: "Answer about words" },
-  picture: { model: "the picture model", of: "about pictures", answer: "Answer about pictures" },
+  text: {
+    offer: t("A small add-on for the language model, trained on your answers, on this machine, in minutes. It runs on its own and can be paused."),
+    from: (n) => tn("A small add-on for the language model, trained on {n} answer about words, on this machine. You can close the page meanwhile.", "A small add-on for the language model, trained on {n} answers about words, on this machine. You can close the page meanwhile.", n),
+    answer: t("Answer about words"),
+  },
+  picture: {
+    offer: t("A small add-on for the picture model, trained on your answers, on this machine, in minutes. It runs on its own and can be paused."),
+    from: (n) => tn("A small add-on for the picture model, trained on {n} answer about pictures, on this machine. You can close the page meanwhile.", "A small add-on for the picture model, trained on {n} answers about pictures, on this machine. You can close the page meanwhile.", n),
+    answer: t("Answer about pictures"),
+  },
 };
 
 export function tuneBox() {
@@ -19,7 +28,7 @@ export function tuneBox() {
   let drawn = null;
   let picked = null;
   const options = Object.entries(MEDIA).map(([medium, word]) => h("button", { type: "button", class: "option", "aria-pressed": "false", data: { medium }, text: word, on: { click: () => ((picked = medium), paint()) } }));
-  const node = h("section", { class: "box tune" }, h("div", { class: "topline" }, h("h2", { text: "Tune a model" }), h("div", { class: "switch", role: "group", "aria-label": "What to tune" }, options)), body);
+  const node = h("section", { class: "box tune" }, h("div", { class: "topline" }, h("h2", { text: t("Tune a model") }), h("div", { class: "switch", role: "group", "aria-label": t("What to tune") }, options)), body);
   const count = (medium) => state.progress[medium]?.answers ?? state.profile.answers[medium];
   const paint = async () => {
     node.hidden = Boolean(state.job);
@@ -45,8 +54,8 @@ export function tuneBox() {
 
 function notYet(offer) {
   const choose = () => (setMedium(offer.medium), go("choose"));
-  return [h("p", { text: `A small add-on for ${WHAT[offer.medium].model}, trained on your answers, on this machine, in minutes. It runs on its own and can be paused.` }),
-    h("p", { class: "strong", text: offer.why }), h("div", { class: "row" }, button(WHAT[offer.medium].answer, choose, { kind: "primary" }))];
+  return [h("p", { text: WHAT[offer.medium].offer }),
+    h("p", { class: "strong", text: said(offer.why) }), h("div", { class: "row" }, button(WHAT[offer.medium].answer, choose, { kind: "primary" }))];
 }
 
 function ready(offer, again) {
@@ -61,24 +70,25 @@ function ready(offer, again) {
       toast(wrong.message, null, { bad: true });
     }
   };
-  return [h("p", { text: `A small add-on for ${WHAT[offer.medium].model}, trained on ${plural(offer.answers, "answer")} ${WHAT[offer.medium].of}, on this machine. You can close the page meanwhile.` }),
+  return [h("p", { text: WHAT[offer.medium].from(offer.answers) }),
     h("div", { class: "presets" }, offer.presets.map((preset) => card(preset, start))), drawer.node];
 }
 
 function card(preset, start) {
-  const minutes = preset.minutes < 1 ? "under a minute" : `about ${Math.round(preset.minutes)} min`;
-  const go = button(preset.label === "Quick" ? "Tune" : "Tune longer", () => preset.fits && start(preset.name), { kind: preset.name === "quick" ? "primary" : "", "aria-disabled": String(!preset.fits), "aria-label": `Tune: ${preset.label}` });
-  return h("section", { class: `preset ${preset.fits ? "" : "no"}` }, h("h3", { text: preset.label }), h("p", { class: "note", text: MORE[preset.name] }),
-    h("p", { class: "big", text: minutes }), h("p", { text: `${preset.memory_gb} GB of memory` }),
-    preset.gain ? h("p", { class: "note", text: preset.gain }) : null,
-    h("p", { class: preset.fits ? "fits" : "bad", text: preset.fits ? "Fits on this machine" : `Does not fit: ${preset.why}` }), go);
+  const label = said(preset.label);
+  const minutes = preset.minutes < 1 ? t("under a minute") : t("about {n} min", { n: Math.round(preset.minutes) });
+  const go = button(preset.name === "quick" ? t("Tune") : t("Tune longer"), () => preset.fits && start(preset.name), { kind: preset.name === "quick" ? "primary" : "", "aria-disabled": String(!preset.fits), "aria-label": t("Tune: {what}", { what: label }) });
+  return h("section", { class: `preset ${preset.fits ? "" : "no"}` }, h("h3", { text: label }), h("p", { class: "note", text: MORE[preset.name] }),
+    h("p", { class: "big", text: minutes }), h("p", { text: t("{n} GB of memory", { n: preset.memory_gb }) }),
+    preset.gain ? h("p", { class: "note", text: said(preset.gain) }) : null,
+    h("p", { class: preset.fits ? "fits" : "bad", text: preset.fits ? t("Fits on this machine") : t("Does not fit: {why}", { why: said(preset.why) }) }), go);
 }
 
 /** Only what was changed is sent; the command line says the same. */
 function settings(offer) {
   const numbers = Object.fromEntries(Object.entries(offer.settings).map(([name, value]) => [name, h("input", { class: "field short", type: "number", step: "any", placeholder: String(value), id: `tune-${name}` })]));
-  const method = h("select", { class: "field", id: "tune-objective" }, offer.objectives.map((row) => h("option", { value: row.name, disabled: !row.usable }, row.usable ? row.label : `${row.label} (${row.why})`)));
-  const from = h("select", { class: "field", id: "tune-from" }, h("option", { value: "", text: "the base model" }), (offer.from ?? []).map((row) => h("option", { value: row.id, text: row.name })));
+  const method = h("select", { class: "field", id: "tune-objective" }, offer.objectives.map((row) => h("option", { value: row.name, disabled: !row.usable }, row.usable ? said(row.label) : `${said(row.label)} (${said(row.why)})`)));
+  const from = h("select", { class: "field", id: "tune-from" }, h("option", { value: "", text: t("the base model") }), (offer.from ?? []).map((row) => h("option", { value: row.id, text: row.name })));
   const knobs = h("div", { class: "fields" });
   const command = h("code");
   let inputs = {};
@@ -94,28 +104,28 @@ function settings(offer) {
   const pick = () => {
     const found = offer.objectives.find((row) => row.name === method.value);
     inputs = Object.fromEntries(found.knobs.map((knob) => [knob.name, h("input", { class: "field short", type: "number", min: knob.low, max: knob.high, step: "any", placeholder: String(knob.default), id: `knob-${knob.name}` })]));
-    clear(knobs, found.knobs.map((knob) => h("label", { for: `knob-${knob.name}` }, h("span", { text: `${knob.name}: ${knob.help}` }), inputs[knob.name])));
+    clear(knobs, found.knobs.map((knob) => h("label", { for: `knob-${knob.name}` }, h("span", { text: `${knob.name}: ${said(knob.help)}` }), inputs[knob.name])));
     tellCommand();
   };
   method.addEventListener("change", pick);
   pick();
   const fields = h("div", { class: "fields" }, Object.entries(numbers).map(([name, field]) => h("label", { for: field.id }, h("span", { text: LABELS[name] ?? name }), field)));
-  const node = h("details", { class: "more", on: { input: tellCommand } }, h("summary", { text: "All settings" }),
-    offer.from?.length ? h("label", { for: "tune-from" }, h("span", { text: "Go on from" }), from) : "",
-    h("label", { for: "tune-objective" }, h("span", { text: "Method" }), method), knobs, fields,
-    h("p", { class: "note", text: "The same as a command:" }), copyable(command));
+  const node = h("details", { class: "more", on: { input: tellCommand } }, h("summary", { text: t("All settings") }),
+    offer.from?.length ? h("label", { for: "tune-from" }, h("span", { text: t("Go on from") }), from) : "",
+    h("label", { for: "tune-objective" }, h("span", { text: t("Method") }), method), knobs, fields,
+    h("p", { class: "note", text: t("The same as a command:") }), copyable(command));
   return { node, given };
 }
 
 /** A block of code with a button that copies it. */
 export function copyable(code) {
-  const copy = button("Copy", async () => {
+  const copy = button(t("Copy"), async () => {
     try {
       await navigator.clipboard.writeText(code.textContent);
-      toast("Copied.");
+      toast(t("Copied."));
     } catch {
       getSelection().selectAllChildren(code);
-      toast("Selected: press Ctrl C.");
+      toast(t("Selected: press Ctrl C."));
     }
   });
   return h("div", { class: "command" }, h("pre", {}, code), copy);

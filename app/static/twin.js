@@ -6,22 +6,23 @@ import { zoom } from "./dialogs.js";
 import { h, icon } from "./dom.js";
 import { Judge } from "./judge.js";
 import { tellLiking } from "./liking.js";
+import { t } from "./words.js";
 
-const SIDES = { plain: "Plain", personal: "Yours" };
+const SIDES = { plain: t("Plain"), personal: t("Yours") };
 
 export class Twin {
   /** `index` is its number among the results, `number` the picture's own, from 0. */
   constructor(run, index, number, strengths) {
     Object.assign(this, { run, index, number, shown: {} });
     this.images = Object.fromEntries(Object.keys(SIDES).map((side) => [side, h("img", { alt: "", draggable: "false" })]));
-    this.handle = h("input", { type: "range", min: 0, max: 100, step: 2, value: 0, disabled: true, "aria-label": `Picture ${number + 1}: without your taste, from the left`,
+    this.handle = h("input", { type: "range", min: 0, max: 100, step: 2, value: 0, disabled: true, "aria-label": t("Picture {k}: without your taste, from the left", { k: number + 1 }),
       on: { input: () => this.#cut() } });
     this.body = h("div", { class: "twin-body waiting" }, Object.keys(SIDES).map((side) => h("span", { class: `sheet-of ${side}` }, this.images[side])),
-      h("span", { class: "corner plain", "aria-hidden": "true", text: "plain" }), h("span", { class: "corner mine", "aria-hidden": "true", text: "yours" }),
+      h("span", { class: "corner plain", "aria-hidden": "true", text: t("plain") }), h("span", { class: "corner mine", "aria-hidden": "true", text: t("yours") }),
       h("span", { class: "border", "aria-hidden": "true" }, h("i", {}, icon("sides", 16))), this.handle);
     this.score = h("span", { class: "note score" });
     this.judge = new Judge(run, "personal", index);
-    this.tools = [this.#tool("steps", "Five strengths of it", () => strengths(number)), this.#tool("large", "Large view", () => zoom(this.items()))];
+    this.tools = [this.#tool("steps", t("Five strengths of it"), () => strengths(number)), this.#tool("large", t("Large view"), () => zoom(this.items()))];
     this.node = h("article", { class: "twin" }, this.body,
       h("footer", {}, this.score, h("div", { class: "tools" }, this.judge.node, h("div", { class: "judge" }, this.tools))));
     this.#cut();
@@ -35,7 +36,7 @@ export class Twin {
     const share = Number(this.handle.value) / 100;
     this.body.style.setProperty("--cut", share);
     this.body.classList.toggle("mixed", share > 0);
-    this.handle.setAttribute("aria-valuetext", share ? `${this.handle.value} % plain` : "all yours");
+    this.handle.setAttribute("aria-valuetext", share ? t("{p} % plain", { p: Number(this.handle.value) }) : t("all yours"));
   }
 
   /** A first look while it is being drawn. */
@@ -49,7 +50,7 @@ export class Twin {
     this.body.classList.remove("waiting");
     const image = this.images[line.side];
     image.src = line.image;
-    image.alt = `A drawing of ${this.run.prompt}, ${SIDES[line.side].toLowerCase()}`;
+    image.alt = line.side === "plain" ? t("A drawing of {what}, plain", { what: this.run.prompt }) : t("A drawing of {what}, yours", { what: this.run.prompt });
     if (line.side === "personal") tellLiking(this.score, line.score, line.std);
     if (Object.keys(this.shown).length < 2) return;
     this.body.classList.remove("drawing");

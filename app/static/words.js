@@ -34,6 +34,8 @@ function settle() {
 }
 
 export const language = settle();
+/** Whether passages, and what the language model writes, are in another language than the page. */
+export const foreign = language !== "en";
 document.documentElement.lang = language;
 
 async function read() {
@@ -51,6 +53,12 @@ const HOLE = /\{(\w+)\}/g;
 
 /** A number as this language writes it. */
 export const number = (value, options) => new Intl.NumberFormat(language, options).format(value);
+
+/** With so many digits behind the point. */
+export const fixed = (value, digits = 2) => number(value, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+/** "a, b and c" */
+export const listed = (words) => new Intl.ListFormat(language, { type: "conjunction" }).format(words);
 
 /** A moment, given in seconds, as this language writes it. */
 export const moment = (seconds, options = { dateStyle: "medium", timeStyle: "short" }) =>
@@ -105,6 +113,8 @@ export function said(sentence) {
 // that a person gave stays.
 function inner(name, value) {
   if (name === "name") return value;
-  if (/^-?\d+\.\d+$/.test(value)) return number(Number(value), { minimumFractionDigits: value.split(".")[1].length });
-  return said(value);
+  if (/^-?\d+\.\d+$/.test(value)) return fixed(Number(value), value.split(".")[1].length);
+  const whole = said(value);
+  const words = value.split(/, | and /);
+  return whole === value && words.length > 1 ? listed(words.map(said)) : whole;
 }

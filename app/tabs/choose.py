@@ -2,10 +2,10 @@
 
 import gradio as gr
 
-from app.tabs.mount import mount
+from app.tabs.mount import mount, word
 
 
 def choose_tab() -> None:
     """The page called 'Choose'."""
-    with gr.Tab("Choose", id="choose", elem_id="choose"):
+    with gr.Tab(word("Choose"), id="choose", elem_id="choose"):
         mount("choose")

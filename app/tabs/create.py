@@ -2,10 +2,10 @@
 
 import gradio as gr
 
-from app.tabs.mount import mount
+from app.tabs.mount import mount, word
 
 
 def create_tab() -> None:
     """The page called 'Create'."""
-    with gr.Tab("Create", id="create", elem_id="create"):
+    with gr.Tab(word("Create"), id="create", elem_id="create"):
         mount("create")

@@ -2,10 +2,10 @@
 
 import gradio as gr
 
-from app.tabs.mount import mount
+from app.tabs.mount import mount, word
 
 
 def keep_tab() -> None:
     """The page called 'Keep'."""
-    with gr.Tab("Keep", id="keep", elem_id="keep"):
+    with gr.Tab(word("Keep"), id="keep", elem_id="keep"):
         mount("keep")

@@ -1,5 +1,7 @@
 """A mount point: an empty element that app/static/main.js fills."""
 
+from typing import Any
+
 import gradio as gr
 
 
@@ -11,3 +13,8 @@ def mount(name: str) -> gr.HTML:
         apply_default_css=False,
         js_on_load=None,
     )
+
+
+def word(english: str) -> Any:
+    """A word of Gradio's own frame; the browser puts it into the language of the person."""
+    return gr.I18n()(english)

@@ -2,10 +2,10 @@
 
 import gradio as gr
 
-from app.tabs.mount import mount
+from app.tabs.mount import mount, word
 
 
 def taste_tab() -> None:
     """The page called 'My taste'."""
-    with gr.Tab("My taste", id="taste", elem_id="taste"):
+    with gr.Tab(word("My taste"), id="taste", elem_id="taste"):
         mount("taste")

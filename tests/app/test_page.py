@@ -25,7 +25,7 @@ def test_four_tabs_in_the_order_of_the_path(built):
     page, _ = built
     tabs = blocks(page, "Tab")
     assert [tab.id for tab in tabs] == ["choose", "taste", "create", "keep"]
-    assert [tab.label for tab in tabs] == ["Choose", "My taste", "Create", "Keep"]
+    assert [tab.label.key for tab in tabs] == ["Choose", "My taste", "Create", "Keep"]
 
 
 def test_every_part_has_one_place(built):
@@ -54,6 +54,8 @@ def test_nothing_calls_home_and_nothing_is_kept(built):
 def test_flags_reach_the_page(built):
     _, given = built
     assert 'data-theme="dark" data-offline="true"' in given["head"]
+    assert 'data-language="auto"' in given["head"]
+    assert given["i18n"].translations["de"]["My taste"] == "Mein Geschmack"
     with pytest.raises(ValueError, match="auto, light, dark"):
         build_page(offline=False, theme="sepia")
 
