@@ -22,6 +22,7 @@ from engine.data import Array, Candidate, Features, Kind
 
 PIXELS = 16_000_000
 BYTES = 10 << 20
+SIDE = 512
 FORMATS = ("PNG", "JPEG", "WEBP")
 SPACE: dict[Kind, str] = {"picture": "starter:picture", "text": "starter:text"}
 ENCODER: dict[Kind, str] = {"picture": "starter-picture", "text": "starter-text"}
@@ -171,7 +172,7 @@ class Shelves:
         if row is not None:
             return self.pool("picture").bytes(row), "image/webp"
         data = self.store.media_path(candidate.hash).read_bytes()
-        return data, "image/webp"
+        return data, _type(data)
 
     # own things
 
@@ -238,6 +239,11 @@ class Shelves:
         self._caption(hashes, [r.prompt for r in rows])
         return [int(i) for i in self.store.add_items("picture", rows, *who)]
 
+    @staticmethod
+    def check(name: str, data: bytes) -> None:
+        """Bad unless this is a picture as one of one's own would be."""
+        _read(name, data)
+
     def complete(self, user: int) -> None:
         """Encode what came in without vectors, as after an import."""
         for kind in SPACE:
@@ -269,35 +275,47 @@ class Shelves:
         self.store.put_embeddings(CAPTIONS, list(hashes), matrix)
 
 
+def _type(data: bytes) -> str:
+    """What a browser is told: a picture that came with a bundle need not be a WebP."""
+    if data.startswith(b"\x89PNG"):
+        return "image/png"
+    return "image/jpeg" if data.startswith(b"\xff\xd8") else "image/webp"
+
+
 def _read(name: str, data: bytes) -> Any:
-    """Decode a picture within our limits; Bad says which limit was passed."""
+    """Decode a picture within our limits, at most 512 px a side; Bad says which limit was passed.
+
+    Made small at once: fifty may come together.
+    """
     from PIL import Image, UnidentifiedImageError
 
+    large = Bad(f"{name[:80]} has more than 16 million pixels; make it smaller first")
     if len(data) > BYTES:
         raise Bad(f"{name[:80]} is larger than 10 MB; make it smaller first")
     try:
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
         if picture.width * picture.height > PIXELS:
-            raise Bad(f"{name[:80]} has more than 16 million pixels; make it smaller first")
+            raise large
         if getattr(picture, "n_frames", 1) > 1:
             raise Bad(f"{name[:80]} moves; only still pictures can be compared")
         picture.load()
+        rgba = picture.convert("RGBA")
+        rgba.thumbnail((SIDE, SIDE))
+    except Image.DecompressionBombError:
+        raise large from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as wrong:
         if isinstance(wrong, Bad):
             raise
         raise Bad(f"{name[:80]} is not a readable PNG, JPEG or WebP picture") from None
-    flat = Image.new("RGB", picture.size, "white")
-    rgba = picture.convert("RGBA")
+    flat = Image.new("RGB", rgba.size, "white")
     flat.paste(rgba, mask=rgba.getchannel("A"))
     return flat
 
 
 def _pack(picture: Any) -> bytes:
-    """One format, at most 512 px a side, without the metadata a camera writes."""
-    small = picture.copy()
-    small.thumbnail((512, 512))
+    """One format, without the metadata a camera writes."""
     out = io.BytesIO()
-    small.save(out, "WEBP", quality=88)
+    picture.save(out, "WEBP", quality=88)
     return out.getvalue()
 
 

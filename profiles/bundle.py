@@ -55,15 +55,23 @@ def write_bundle(store: Store, profile_id: int, carried: Sequence[Carried] = ())
 
 
 def read_bundle(
-    store: Store, user_id: int, data: bytes, admit: Callable[[Sequence[Carried]], Any] | None = None
+    store: Store,
+    user_id: int,
+    data: bytes,
+    admit: Callable[[Sequence[Carried]], Any] | None = None,
+    look: Callable[[str, bytes], Any] | None = None,
 ) -> Profile:
     """A bundle as a new profile of the user. BadBundle (a ValueError) when anything is wrong.
 
     `admit` is shown the adapters before anything is written and raises when one is not sound;
-    keeping them is its caller's. Without it a bundle that carries some is refused.
+    keeping them is its caller's. Without it a bundle that carries some is refused. `look` is shown
+    every picture that travels along, before that, and raises when it is none.
     """
     loaded = check(unpack(data))
     store.read(lambda db: _all_here(db, loaded))
+    for item in loaded.items:
+        if look is not None and item.media is not None:
+            look(item.prompt or "a picture", item.media)
     if loaded.carried:
         if admit is None:
             raise BadBundle("the bundle carries adapters; bring it in on Keep, which checks them")

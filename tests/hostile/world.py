@@ -201,10 +201,22 @@ def fill(made: World) -> None:
         known.setdefault("generation", []).append(int(last["generation"]))
     own = studio.add_texts(user, full, ["my own passage about the sea"], "")
     known["item"].append(own["items"][0]["id"])
+    own = studio.add_pictures(user, full, [("mine.png", _picture())])
+    known["item"].append(own["items"][0]["id"])
     known["adapter"] = [_adapter(made, full)]
     known["version"] = [v["id"] for v in studio.belief(user, full, "text").get("versions", [])]
     known["number"], known["start"], known["job"] = known["generation"], known["adapter"], [1]
     made.known = known
+
+
+def _picture() -> bytes:
+    import io
+
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.new("RGB", (96, 96), "teal").save(out, "PNG")
+    return out.getvalue()
 
 
 def _adapter(made: World, profile: int) -> int:
