@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app import cli_keep, flags
+from app import cli_keep, flags, restoring
 
 if TYPE_CHECKING:
     from app.studio import Studio
@@ -37,14 +37,8 @@ def main(argv: Sequence[str]) -> int:
         from tests.bench import bench
 
         return int(bench(given))
-    if given.command == "train-starter":
-        from app.drawing import train
-
-        return train(given)
-    if given.command == "train-fspo":
-        return teach(given, options)
-    if given.command == "fit-population":
-        return populate(given)
+    if given.command in OTHERS:
+        return OTHERS[given.command](given, options)
     if given.command == "doctor":
         from app.doctor import doctor
 
@@ -61,6 +55,20 @@ def fail(text: str, as_json: bool = False) -> int:
     return 2
 
 
+def draw(given: Any, _: flags.Options) -> int:
+    """Make the small drawing model again."""
+    from app.drawing import train
+
+    return train(given)
+
+
+def back(given: Any, options: flags.Options) -> int:
+    """List the safety copies of the database, or put one back."""
+    code, text = restoring.restore(given, Path(options.data_dir), input)
+    print(text, file=sys.stderr if code else sys.stdout)
+    return code
+
+
 def teach(given: Any, options: flags.Options) -> int:
     """Teach the language model over many people, and say where the adapter lies."""
     from app.teaching import train
@@ -74,7 +82,7 @@ def teach(given: Any, options: flags.Options) -> int:
     return 0
 
 
-def populate(given: Any) -> int:
+def populate(given: Any, _: flags.Options) -> int:
     """Learn what people share from a folder of their choices, and say how well it holds."""
     from app.populations import fit
 
@@ -234,6 +242,12 @@ ACTIONS: dict[str, Callable[["Studio", int, Any], Any]] = {
     "adapter-export": cli_keep.export,
     "adapter-push": cli_keep.push,
     "adapter-import": cli_keep.bring,
+}
+OTHERS: dict[str, Callable[[Any, flags.Options], int]] = {
+    "train-starter": draw,
+    "train-fspo": teach,
+    "fit-population": populate,
+    "restore-backup": back,
 }
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from app.flags import ROOT, Options
+from app.restoring import compared
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 LISTS = ("requirements.txt", "requirements-models.txt")
@@ -170,9 +171,10 @@ def _data(options: Options) -> dict[str, Any]:
             db.close()
     except sqlite3.DatabaseError as wrong:
         state = str(wrong)
-    return found(
-        f"{folder}: {state}", state == "ok", "put back the newest file of the folder backups/"
-    )
+    if state == "ok":
+        state = compared(folder)
+    cure = "`python3 launch.py restore-backup` lists the safety copies and puts one back"
+    return found(f"{folder}: {state}", state.startswith("ok"), cure)
 
 
 def _browser(_: Options) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app import flags_training
+from app import flags_training, restoring
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -157,6 +157,8 @@ def parser() -> argparse.ArgumentParser:
     flags_training.population(
         command("fit-population", "learn from many people's choices where one may start")
     )
+    back = "list the safety copies of the database, or put one back"
+    restoring.words(command("restore-backup", back, shared))
     doctor = command("doctor", "say what is there and what is missing", shared, serving)
     doctor.add_argument("--json", action="store_true", help="JSON for programs")
     for verb, (text, words) in VERBS.items():

@@ -21,6 +21,7 @@ from app.accounts import Accounts
 from app.api import handlers, routes
 from app.security import Gate
 from app.studio import Studio
+from profiles import copies
 
 HERE = Path(__file__).parent
 # Seconds a thread may compute while another waits. A vote passes through four threads: at Python's
@@ -123,7 +124,8 @@ def serve(options: Any, draws: Any = None) -> None:
     """Run until interrupted."""
     import uvicorn
 
-    gate, _ = make(options, draws)
+    gate, studio = make(options, draws)
+    copies.start(studio.store)
     sys.setswitchinterval(SWITCH)
     if options.browser:
         from app.cli import address

@@ -2,7 +2,6 @@
 
 import filecmp
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +10,14 @@ from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
 from profiles import checkup
-from profiles.disk import atomic_file, private_file, private_folder
+from profiles.backups import BACKUPS, backup_from, backups, damaged
+from profiles.backups import FILE as FILE
+from profiles.disk import private_file, private_folder
 from profiles.errors import Busy, Damaged, TooNew, Unwritable
 from profiles.migrations import APPLICATION, steps
 from profiles.seal import Changed, Seal, lift
 
-FILE, LOCK, BACKUPS, MEDIA = "penchant.db", "penchant.lock", "backups", "media"
-KEPT_BACKUPS = 10
+LOCK, MEDIA = "penchant.lock", "media"
 
 
 def lock_folder(folder: Path) -> FileLock:
@@ -122,6 +122,8 @@ def explained(folder: Path) -> Iterator[None]:
         raise KeyError(
             "it belongs to something that is not there; it may have been deleted meanwhile"
         ) from wrong
+    except Changed as wrong:
+        raise Damaged(damaged(folder, str(wrong))) from wrong
     except sqlite3.DatabaseError as wrong:
         if getattr(wrong, "sqlite_errorcode", 0) & 0xFF not in (
             sqlite3.SQLITE_CORRUPT,
@@ -129,43 +131,6 @@ def explained(folder: Path) -> Iterator[None]:
         ):
             raise
         raise Damaged(damaged(folder, str(wrong))) from wrong
-
-
-def stamp(nanoseconds: int) -> str:
-    """A time in UTC whose text sorts as the time does: one reading of the clock for all of it."""
-    seconds, rest = divmod(nanoseconds, 10**9)
-    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(seconds))}-{rest:09d}"
-
-
-def backup_from(db: Database, folder: Path, reason: str, to: Path | None = None) -> Path:
-    """Copy the whole database through SQLite's backup API; the copy is checked and durable.
-
-    Without `to` it goes to backups/ and only the newest ten there are kept.
-    """
-    name = f"{stamp(time.time_ns())}-{reason}.db"
-    target = to if to is not None else private_folder(folder / BACKUPS) / name
-
-    def fill(temporary: Path) -> None:
-        copy = sqlite3.connect(temporary, isolation_level=None)
-        try:
-            db.conn.backup(copy)
-            copy.execute("PRAGMA journal_mode=DELETE").fetchall()
-            found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
-        finally:
-            copy.close()
-        if found != "ok":
-            raise Damaged(damaged(folder, f"the copy is not intact: {found}"))
-
-    atomic_file(target, fill)
-    for old in backups(folder)[KEPT_BACKUPS:]:
-        if old != target:
-            old.unlink()
-    return target
-
-
-def backups(folder: Path) -> list[Path]:
-    """Backups in backups/, newest first."""
-    return sorted((folder / BACKUPS).glob("*.db"), reverse=True)
 
 
 def _check(db: Database, folder: Path, sealed: bool) -> None:
@@ -221,19 +186,4 @@ def _schema(db: Database) -> set[tuple[str, str, str]]:
             "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL"
             " AND name NOT LIKE 'sqlite_%' AND tbl_name NOT LIKE '\\_sqlite\\_%' ESCAPE '\\'"
         ).fetchall()
-    )
-
-
-def damaged(folder: Path, what: str) -> str:
-    """What a person is told about a damaged file: what was found and the way back."""
-    found = backups(folder)
-    file = folder / FILE
-    if not found:
-        return (
-            f"{file} is damaged ({what}) and there is no backup; move it away to start empty, "
-            "or start on another folder with --data-dir"
-        )
-    return (
-        f"{file} is damaged ({what}); to go back to the newest backup, move {FILE}, {FILE}-wal "
-        f"and {FILE}-shm away and copy {found[0]} to {file}"
     )

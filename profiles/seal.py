@@ -17,9 +17,10 @@ import sqlite3
 import struct
 import zlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -78,6 +79,7 @@ class Seal:
         self.file = file
         self.sums: Sums | None = None
         self._path, self._mark_path = beside(file)
+        self._log_path = file.with_name(file.name + "-wal")
         self._anchor: sqlite3.Connection | None = None
         self._index: mmap.mmap | None = None
         self._mark: int | None = None
@@ -85,7 +87,7 @@ class Seal:
         self._tried = 0
         self.mended = False
 
-    def look(self) -> bool:
+    def look(self, mend: bool = True) -> bool:
         """Compare file, log and seal before the database is opened. False: there is no seal.
 
         Changed says what does not fit. A damaged log that is in the file already is thrown away.
@@ -93,15 +95,15 @@ class Seal:
         self.sums = Sums.read(self._path)
         if self.sums is None:
             return False
-        log = wal.read(self.file.with_name(self.file.name + "-wal"), PAGE)
-        if not _complete(self.sums, log, _marked(self._mark_path)):
-            compare(self.file, self.sums, wal.Log())
+        log = wal.read(self._log_path, PAGE)
+        whole = _complete(self.sums, log, _marked(self._mark_path))
+        with open(self.file, "rb") as file:
+            compare(partial(_page, file.fileno()), self.sums, log if whole else wal.Log())
+        if mend and not whole:
             self.mended = True
             logger.warning("the log beside %s was damaged; all of it was in the file", self.file)
             for name in ("-wal", "-shm"):
                 remove(self.file.with_name(self.file.name + name))
-            return True
-        compare(self.file, self.sums, log)
         return True
 
     def attach(self) -> None:
@@ -152,6 +154,11 @@ class Seal:
             busy = db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         return not busy and moved == frames
 
+    def compare(self) -> None:
+        """Changed unless the file, now, is as it was written."""
+        if self.sums is not None and self._handle is not None:
+            compare(partial(_page, self._handle), self.sums, wal.read(self._log_path, PAGE))
+
     def close(self, db: Database | None) -> None:
         """Seal what is in the log, close the connection, let everything go."""
         whole = False
@@ -194,7 +201,7 @@ class Seal:
         fresh = range(len(pages), count)
         pages.extend([0] * len(fresh))
         for number in fresh:
-            pages[number] = zlib.crc32(os.pread(self._handle, PAGE, number * PAGE))
+            pages[number] = zlib.crc32(_page(self._handle, number + 1))
         for number, total in self._moved(done, moved):
             if number <= count:
                 pages[number - 1] = total
@@ -208,7 +215,7 @@ class Seal:
         if first == final:
             return
         # Out of the log, not of the file: what was meant is summed, not what arrived.
-        with open(self.file.with_name(self.file.name + "-wal"), "rb") as log:
+        with open(self._log_path, "rb") as log:
             log.seek(wal.HEAD + first * step)
             for _ in range(first, final):
                 frame = log.read(step)
@@ -226,24 +233,22 @@ def lift(file: Path) -> None:
         remove(path)
 
 
-def compare(file: Path, sums: Sums, log: wal.Log) -> None:
-    """Changed unless every page that the log does not hold has its sum."""
-    done = sums.frames if log.salts == sums.salts else 0
-    skip = log.after(done)
-    size = log.size if skip else len(sums.pages)
-    wrong, count = [], 0
-    with open(file, "rb") as stream:
-        while page := stream.read(PAGE):
-            count += 1
-            known = count <= min(len(sums.pages), size) and count not in skip
-            if known and zlib.crc32(page) != sums.pages[count - 1]:
-                wrong.append(count)
-    wrong += [n for n in range(count + 1, min(len(sums.pages), size) + 1) if n not in skip]
+def compare(page: Callable[[int], bytes], sums: Sums, log: wal.Log) -> None:
+    """Changed unless every page that the log does not hold has its sum. page: by number, from 1."""
+    skip = log.after(sums.frames if log.salts == sums.salts else 0)
+    known = sums.pages[: log.size] if skip else sums.pages
+    wrong = [
+        n for n, total in enumerate(known, 1) if n not in skip and zlib.crc32(page(n)) != total
+    ]
     if wrong:
         raise Changed(
             f"{len(wrong)} of its {len(sums.pages)} pages are not as they were written, the first "
             f"is {wrong[0]}; a failing disk does that, or another program"
         )
+
+
+def _page(handle: int, number: int) -> bytes:
+    return os.pread(handle, PAGE, (number - 1) * PAGE)
 
 
 def _marked(path: Path) -> tuple[int, bytes, int] | None:

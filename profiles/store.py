@@ -20,6 +20,7 @@ from sqlite_utils import Database
 from engine.data import Array, Candidate, Comparison, Kind, Question
 from profiles import answers, deletion, items, opening, people, questions, starts, states, verdicts
 from profiles.audit import Audit
+from profiles.backups import FILE, backup_from, holding
 from profiles.errors import Busy, Conflict, Damaged, TooNew, Unwritable
 from profiles.judging import Judging
 from profiles.logins import Logins
@@ -46,7 +47,7 @@ class Store:
     def __init__(self, folder: Path, lock: FileLock, writer: Writer) -> None:
         self.folder = folder
         self._lock, self._writer = lock, writer
-        self._readers = Readers(folder / opening.FILE)
+        self._readers = Readers(folder / FILE)
         self._local: int | None = None
         self.work = Work(self.read, self.write)
         self.reasons = Reasons(self.read, self.write)
@@ -62,7 +63,7 @@ class Store:
         """
         folder = Path(folder).absolute()
         lock = opening.lock_folder(folder)
-        path = folder / opening.FILE
+        path = folder / FILE
         seal = Seal(path)
         writer = Writer(
             lambda: opening.open_checked(folder, seal), lambda: opening.connect(path), seal
@@ -71,8 +72,7 @@ class Store:
         started = False
         try:
             writer.start()
-            known = set(store.read(items.with_media))
-            items.sweep(folder / opening.MEDIA, known)
+            items.sweep(folder / opening.MEDIA, set(store.read(items.with_media)))
             started = True
         finally:
             if not started:
@@ -151,7 +151,7 @@ class Store:
         files = self._writer.alone(lambda db: items.remove_media(db, media, hashes))
         scrubbed = self._writer.alone(lambda db: deletion.scrub(db, self._writer.emptied))
         left = self.read(lambda db: deletion.left(db, profile_id))
-        kept = [str(path) for path in opening.backups(self.folder)]
+        kept = holding(self.folder, [profile_id])
         return {
             "removed": {**gone, "media": files},
             "left": left,
@@ -387,7 +387,8 @@ class Store:
         """How many transactions were committed since opening: below the writes under load."""
         return self._writer.commits
 
-    def backup(self, to: Path | None = None) -> Path:
+    def backup(self, to: Path | None = None, reason: str = "on-demand") -> Path:
         """Copy the database while it is in use: to `to`, or into backups/ (the last ten stay)."""
-        with self._readers.lend() as db:
-            return opening.backup_from(db, self.folder, "on-demand", to)
+        with explained(self.folder), self._readers.lend() as db:
+            self._writer.alone(lambda _: self._writer.seal.compare())
+            return backup_from(db, self.folder, reason, to)

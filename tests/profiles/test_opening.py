@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database, Migrations
 
-from profiles import migrations, opening
+from profiles import backups, migrations, opening
 from profiles.store import Busy, Damaged, Store, TooNew
 from tests.profiles.desk import full_desk, new_desk
 
@@ -56,16 +56,16 @@ def filled(folder: Path) -> tuple[int, list[dict]]:
 
 def test_a_migration_keeps_everything_and_a_backup(tmp_path: Path, monkeypatch) -> None:
     profile, rows = filled(tmp_path)
-    assert opening.backups(tmp_path) == []
+    assert backups.backups(tmp_path) == []
     monkeypatch.setattr(opening, "steps", longer())
     with Store.open(tmp_path) as store:
         assert store.answer_rows(profile) == rows
         assert store.read(lambda db: db["moods"].exists())
-    (kept,) = opening.backups(tmp_path)
+    (kept,) = backups.backups(tmp_path)
     assert "before-update" in kept.name
     with Store.open(tmp_path):
         pass
-    assert opening.backups(tmp_path) == [kept], "only before a migration"
+    assert backups.backups(tmp_path) == [kept], "only before a migration"
 
 
 def test_a_migration_that_breaks_changes_nothing(tmp_path: Path, monkeypatch) -> None:
@@ -73,7 +73,7 @@ def test_a_migration_that_breaks_changes_nothing(tmp_path: Path, monkeypatch) ->
     monkeypatch.setattr(opening, "steps", longer(fail=True))
     with pytest.raises(ZeroDivisionError):
         Store.open(tmp_path)
-    assert len(opening.backups(tmp_path)) == 1
+    assert len(backups.backups(tmp_path)) == 1
     monkeypatch.undo()
     with Store.open(tmp_path) as store:
         assert store.answer_rows(profile) == rows
@@ -103,15 +103,15 @@ def test_a_backup_opens_as_a_store(tmp_path: Path, store: Store) -> None:
 
 def test_the_last_ten_backups_stay(store: Store, tmp_path: Path) -> None:
     made = [store.backup() for _ in range(12)]
-    assert opening.backups(store.folder) == sorted(made[2:], reverse=True)
+    assert backups.backups(store.folder) == sorted(made[2:], reverse=True)
     elsewhere = store.backup(tmp_path / "mine.db")
-    assert elsewhere.exists() and len(opening.backups(store.folder)) == 10
+    assert elsewhere.exists() and len(backups.backups(store.folder)) == 10
     assert not list(store.folder.rglob(".new-*"))
 
 
 def test_names_of_backups_sort_as_their_times() -> None:
     times = [1_795_470_000_999_999_999, 1_795_470_001_000_000_000, 1_795_470_001_000_000_001]
-    assert sorted(map(opening.stamp, times)) == list(map(opening.stamp, times))
+    assert sorted(map(backups.stamp, times)) == list(map(backups.stamp, times))
 
 
 def broken(folder: Path, how: str) -> None:

@@ -1,0 +1,59 @@
+"""Safety copies made by themselves: a restore without one is nothing.
+
+One at the start when the last is older than a day or is not there, then one a day or after 500
+answers, whichever comes first, in a thread of its own. Days are counted by the monotonic clock: a
+clock that jumps makes at most one copy more.
+"""
+
+import logging
+import sqlite3
+import threading
+import time
+
+from profiles import backups
+from profiles.errors import Damaged, Unwritable
+from profiles.store import Store
+
+DAY, ANSWERS, LOOK = 86_400.0, 500, 300.0
+REASON = "daily"
+log = logging.getLogger("penchant")
+
+
+def start(store: Store) -> threading.Thread:
+    """Ends by itself when the store is closed."""
+    thread = threading.Thread(target=_run, args=(store,), name="penchant-copies", daemon=True)
+    thread.start()
+    return thread
+
+
+def due(store: Store) -> bool:
+    """At the start: whether there is something that the copies of the last day do not hold."""
+    kept = backups.listed(store.folder)
+    told = answered(store)
+    if not told or (kept and kept[0].answers == told):
+        return False
+    young = [c for c in kept if abs(time.time() - c.path.stat().st_mtime) < DAY]
+    return not young or told - young[0].answers >= ANSWERS
+
+
+def answered(store: Store) -> int:
+    """Rows of all logs: a number that changes with every answer."""
+    sql = "SELECT count(*) FROM answers WHERE act = 'answer'"
+    return int(store.read(lambda db: db.execute(sql).fetchone()[0]))
+
+
+def _run(store: Store) -> None:
+    pause = threading.Event()
+    try:
+        have, since = answered(store), time.monotonic()
+        if due(store):
+            store.backup(reason=REASON)
+        while not pause.wait(LOOK):
+            more = answered(store) - have
+            if more >= ANSWERS or (more and time.monotonic() - since >= DAY):
+                store.backup(reason=REASON)
+                have, since = have + more, time.monotonic()
+    except Unwritable:
+        return  # the store is closed
+    except (Damaged, OSError, sqlite3.Error) as wrong:
+        log.warning("no safety copy could be made: %s", wrong)

@@ -1,0 +1,94 @@
+"""Going back to a safety copy, or to the file as it is: for a folder that nobody has open.
+
+Nothing is lost on the way: what was there is kept in damaged-TIME/. Stopped at any moment, the
+folder holds the old file or the copy: a copy in the place of the file is known by its bytes.
+"""
+
+import shutil
+import sqlite3
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from profiles import backups, checkup, opening, seal
+from profiles.disk import atomic_file, private_folder, remove
+from profiles.errors import Damaged
+
+PARTS = ("", "-wal", ".seal", ".mark")
+ROWS = "SELECT profile_id, seq FROM answers WHERE act = 'answer'"
+
+
+@dataclass(frozen=True)
+class Restored:
+    """aside: where the old files are. missing: answers in them that the copy has not, if known."""
+
+    copy: backups.Copy
+    aside: Path
+    missing: int | None
+
+
+def restore(folder: Path, copy: backups.Copy) -> Restored:
+    """Put the copy in place. Busy while a studio has the folder; Damaged when the copy is bad."""
+    lock = opening.lock_folder(folder)
+    try:
+        _proved(copy.path)
+        aside = _kept(folder)
+        missing = _missing(aside / backups.FILE, copy.path)
+        file = folder / backups.FILE
+        for name in ("-wal", "-shm"):
+            remove(file.with_name(file.name + name))
+        atomic_file(file, partial(_copied, copy.path))
+        seal.lift(file)
+    finally:
+        lock.release()
+    return Restored(copy, aside, missing)
+
+
+def as_it_is(folder: Path) -> Path:
+    """Take the seal off after keeping everything: the next opening reads the file row by row."""
+    lock = opening.lock_folder(folder)
+    try:
+        aside = _kept(folder)
+        seal.lift(folder / backups.FILE)
+    finally:
+        lock.release()
+    return aside
+
+
+def _proved(path: Path) -> None:
+    wrong = [] if backups.whole(path) else ["its bytes are not those its name tells of"]
+    try:
+        db = Database(backups.opened(path), execute_plugins=False)
+        with closing(db):
+            wrong += checkup.faults(db)
+    except sqlite3.DatabaseError as said:
+        wrong.append(str(said))
+    if wrong:
+        raise Damaged(f"the copy {path.name} is damaged as well ({wrong[0]}); choose another")
+
+
+def _kept(folder: Path) -> Path:
+    """Copies of the file and what lies beside it, in a folder of their own."""
+    aside = private_folder(folder / f"damaged-{backups.stamp(time.time_ns())}")
+    for part in PARTS:
+        old = folder / (backups.FILE + part)
+        if old.exists():
+            atomic_file(aside / old.name, partial(_copied, old))
+    return aside
+
+
+def _copied(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+
+
+def _missing(old: Path, copy: Path) -> int | None:
+    """Answers in the old file that the copy has not; None where the old one cannot be read."""
+    try:
+        with closing(sqlite3.connect(old)) as before, closing(backups.opened(copy)) as after:
+            return len(set(before.execute(ROWS)) - set(after.execute(ROWS)))
+    except sqlite3.DatabaseError:
+        return None

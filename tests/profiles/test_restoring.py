@@ -1,0 +1,158 @@
+"""Going back to a safety copy: found, proved, put in place in one step, and nothing thrown away."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from profiles import backups, copies, disk, opening, restoring
+from profiles.store import Busy, Damaged, Store
+from tests.profiles.desk import full_desk, new_desk
+
+
+def damaged(folder: Path) -> tuple[int, int]:
+    """A folder with two copies and a changed byte: (profile, its rows in the newest copy)."""
+    with Store.open(folder) as store:
+        desk = full_desk(store)
+        store.backup()
+        desk.pick(desk.ask(2, 3))
+        store.backup()
+        rows = len(store.answer_rows(desk.profile))
+        for _ in range(3):
+            desk.pick(desk.ask(4, 5))
+    change(folder / opening.FILE)
+    with pytest.raises(Damaged, match="restore-backup"):
+        Store.open(folder)
+    return desk.profile, rows
+
+
+def change(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 4
+    file.write_bytes(data)
+
+
+def test_the_newest_copy_comes_back_and_the_old_file_is_kept(tmp_path: Path) -> None:
+    profile, rows = damaged(tmp_path)
+    was = (tmp_path / opening.FILE).read_bytes()
+    begun = time.perf_counter()
+    newest = backups.listed(tmp_path)[0]
+    told = restoring.restore(tmp_path, newest)
+    with Store.open(tmp_path) as store:
+        assert len(store.answer_rows(profile)) == rows
+        assert time.perf_counter() - begun < 10
+        new_desk(store)
+    assert told.missing == 3 and newest.answers == 11 and newest.profiles == 1
+    assert (told.aside / opening.FILE).read_bytes() == was
+
+
+def test_a_copy_that_is_damaged_itself_is_refused(tmp_path: Path) -> None:
+    profile, rows = damaged(tmp_path)
+    newest, older = backups.listed(tmp_path)
+    change(newest.path)
+    with pytest.raises(Damaged, match="choose another"):
+        restoring.restore(tmp_path, newest)
+    restoring.restore(tmp_path, older)
+    with Store.open(tmp_path) as store:
+        assert len(store.answer_rows(profile)) == rows - 1
+
+
+@pytest.mark.parametrize("stop", range(12))
+def test_stopped_anywhere_it_can_be_done_again(tmp_path: Path, monkeypatch, stop: int) -> None:
+    """Each step that touches a file fails in turn; then the folder opens, or the cure is named."""
+    profile, rows = damaged(tmp_path)
+    left, steps = [stop], (disk.Path.replace, disk.Path.unlink)
+
+    def counted(step):
+        def run(*words, **more):
+            left[0] -= 1
+            if left[0] < 0 and ".new-" not in str(words[0]):
+                raise KeyboardInterrupt
+            return step(*words, **more)
+
+        return run
+
+    with monkeypatch.context() as patch:
+        patch.setattr(disk.Path, "replace", counted(steps[0]))
+        patch.setattr(disk.Path, "unlink", counted(steps[1]))
+        try:
+            restoring.restore(tmp_path, backups.listed(tmp_path)[0])
+        except KeyboardInterrupt:
+            pass
+    try:
+        Store.open(tmp_path).close()
+    except Damaged as wrong:
+        assert "restore-backup" in str(wrong)
+        restoring.restore(tmp_path, backups.listed(tmp_path)[0])
+    with Store.open(tmp_path) as store:
+        assert len(store.answer_rows(profile)) == rows
+
+
+def test_a_folder_in_use_is_left_alone(store: Store) -> None:
+    new_desk(store)
+    store.backup()
+    with pytest.raises(Busy):
+        restoring.restore(store.folder, backups.listed(store.folder)[0])
+
+
+def test_a_file_changed_on_purpose_can_be_used_as_it_is(tmp_path: Path) -> None:
+    """A byte of a name, which no row sum covers: the seal sees it, a person may say it is well."""
+    with Store.open(tmp_path) as store:
+        profile = new_desk(store).profile
+    file = tmp_path / opening.FILE
+    file.write_bytes(file.read_bytes().replace(b"Annstories", b"Anastories"))
+    with pytest.raises(Damaged):
+        Store.open(tmp_path)
+    restoring.as_it_is(tmp_path)
+    with Store.open(tmp_path) as store:
+        assert store.profile(profile).name == "Ana"
+
+
+def test_no_copy_is_made_of_a_file_that_changed(store: Store) -> None:
+    new_desk(store)
+    store._writer.alone(store._writer.seal.checkpoint)
+    change(store.folder / opening.FILE)
+    with pytest.raises(Damaged):
+        store.backup()
+    assert backups.backups(store.folder) == []
+
+
+def test_copies_make_themselves(store: Store, monkeypatch) -> None:
+    assert not copies.due(store), "nothing to keep yet"
+    desk = full_desk(store)
+    monkeypatch.setattr(copies, "LOOK", 0.01), monkeypatch.setattr(copies, "ANSWERS", 2)
+    thread = copies.start(store)
+    _wait(lambda: len(backups.backups(store.folder)) == 1)
+    for _ in range(3):
+        desk.pick(desk.ask(2, 3))
+    _wait(lambda: len(backups.backups(store.folder)) >= 2)
+    store.close()
+    thread.join(5)
+    assert not thread.is_alive()
+    kept = backups.listed(store.folder)
+    assert kept[0].reason == "daily" and backups.whole(kept[0].path)
+
+
+def test_a_copy_is_due_once_a_day_whatever_the_clock_says(store: Store, monkeypatch) -> None:
+    desk = full_desk(store)
+    assert copies.due(store)
+    store.backup()
+    desk.pick(desk.ask(2, 3))
+    assert not copies.due(store), "made just now"
+    now = time.time()
+    for years in (-1, 10):
+        monkeypatch.setattr(time, "time", lambda jump=years: now + jump * 3.2e7)
+        assert copies.due(store)
+    monkeypatch.undo()
+    ids = iter([-10, 5, -1])
+    real = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: real + next(ids) * 10**16)
+    made = [store.backup() for _ in range(3)]
+    assert backups.backups(store.folder)[:3] == made[::-1], "the order they were made in"
+
+
+def _wait(done) -> None:
+    until = time.monotonic() + 10
+    while not done():
+        assert time.monotonic() < until
+        time.sleep(0.005)
