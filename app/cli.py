@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app import cli_keep, flags, restoring
+from app import cli_keep, cli_study, flags, restoring
 
 if TYPE_CHECKING:
     from app.studio import Studio
@@ -43,6 +43,12 @@ def main(argv: Sequence[str]) -> int:
         from app.doctor import doctor
 
         return doctor(options, given.json)
+    if given.command == "study":
+        try:
+            print(cli_study.study(given, options))
+        except cli_study.Wrong as wrong:
+            return fail(str(wrong), given.json)
+        return 0
     return verb(given, options)
 
 
@@ -97,6 +103,7 @@ def run(options: flags.Options) -> int:
     """Serve until interrupted."""
     from app.main import serve
     from app.picture_models import chosen
+    from app.study_file import BadStudy
     from profiles.errors import Busy, Damaged, TooNew, Unwritable
 
     try:
@@ -112,7 +119,7 @@ def run(options: flags.Options) -> int:
     print(f"Penchant:  {address(replace(options, port=port))}  (Ctrl+C ends it)", flush=True)
     try:
         serve(replace(options, port=port), draws)
-    except (Busy, Damaged, TooNew, Unwritable) as wrong:
+    except (BadStudy, Busy, Damaged, TooNew, Unwritable) as wrong:
         return fail(str(wrong))
     return 0
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app import flags_training, restoring
+from app import cli_study, flags_training, restoring
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -88,6 +88,7 @@ class Options:
     language: str = "auto"
     root_path: str = ""
     disable_metadata: bool = False
+    study: Any = None
     lm: str | None = None
     pictures: str | None = None
     pictures_steps: int | None = None
@@ -161,6 +162,7 @@ def parser() -> argparse.ArgumentParser:
     restoring.words(command("restore-backup", back, shared))
     doctor = command("doctor", "say what is there and what is missing", shared, serving)
     doctor.add_argument("--json", action="store_true", help="JSON for programs")
+    cli_study.command(commands, shared)
     for verb, (text, words) in VERBS.items():
         _verb(command(verb, text, shared), verb, words)
     return top
@@ -178,6 +180,7 @@ def _serving(p: argparse.ArgumentParser) -> None:
     p.add_argument("--root-path", "--subpath", metavar="PATH", help="behind a proxy, as /penchant")
     p.add_argument("--tls-keyfile", metavar="FILE", help="the key of your certificate")
     p.add_argument("--tls-certfile", metavar="FILE", help="answer over https with it")
+    cli_study.serving(p)
     p.add_argument("--share", action="store_true", help=argparse.SUPPRESS)
     p.add_argument("--language", choices=LANGUAGES, help="of the page; default: as the browser")
 
@@ -283,6 +286,7 @@ _KEYS: dict[str, type] = {
     "offline": bool, "cpu": bool, "theme": str, "language": str, "root_path": str, "lm": str,
     "pictures": str, "pictures_steps": int, "pictures_guidance": float, "pictures_size": int,
     "models_dir": str, "disable_metadata": bool, "tls_keyfile": str, "tls_certfile": str,
+    "study": str,
 }  # fmt: skip
 _LIMITS = {"pictures_steps": (1, 200), "pictures_guidance": (0, 30), "pictures_size": (8, 2048)}
 _ALSO = {"listen": "GRADIO_SERVER_NAME", "port": "GRADIO_SERVER_PORT"}

@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from app.accounts import Accounts
 from app.api import handlers, routes
+from app.api_study import open_studies
 from app.security import Gate
 from app.studio import Studio
 from profiles import copies
@@ -49,6 +50,7 @@ def build(studio: Studio, accounts: Accounts, options: Any = None) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
     )
     app.include_router(routes(studio, accounts))
+    open_studies(app, studio, accounts, options)
 
     @app.get("/static/js/iframeResizer.contentWindow.min.js", include_in_schema=False)
     def unframed() -> Response:

@@ -55,6 +55,8 @@ class Gate:
 
     def __init__(self, app: Any, accounts: Accounts, beyond_loopback: bool = False) -> None:
         self.app, self.accounts, self.beyond = app, accounts, beyond_loopback
+        # A running study lets participants to its own page and routes, and to nothing else.
+        self.open = (*OPEN, *getattr(app.state, "open", ()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -98,7 +100,7 @@ class Gate:
         scope.setdefault("state", {})["user"] = user
         path = scope["path"]
         if user is not None or any(
-            path == p or (p[-1] == "/" and path.startswith(p)) for p in OPEN
+            path == p or (p[-1] == "/" and path.startswith(p)) for p in self.open
         ):
             return False
         if scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
@@ -156,7 +158,7 @@ def _counted(scope: Scope, headers: dict[str, str], receive: Receive) -> Receive
 
 def _with_headers(scope: Scope, send: Send) -> Send:
     path = scope.get("path", "")
-    ours = path.startswith(("/api/v1", "/static", "/login"))
+    ours = path.startswith(("/api/v1", "/static", "/login")) or path == "/study"
     policy = STRICT if ours and path != "/api/v1/docs" else FRAME
 
     async def sender(message: Any) -> None:

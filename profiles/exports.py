@@ -30,9 +30,9 @@ def answers_jsonl(store: Store, profile_id: int) -> Iterator[str]:
 
 def answers_csv(store: Store, profile_id: int) -> Iterator[str]:
     """The same rows as a table; the first line names the columns."""
-    yield _csv_line(COLUMNS)
+    yield csv_line(COLUMNS)
     for row in store.read(lambda db: portable(db, profile_id)):
-        yield _csv_line([_cell(row.get(name)) for name in COLUMNS])
+        yield csv_line([cell(row.get(name)) for name in COLUMNS])
 
 
 def portable(db: Database, profile_id: int) -> list[dict[str, Any]]:
@@ -125,7 +125,7 @@ def _row(
     return made
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
     """Text that a spreadsheet would run as a formula is made plain text with a quote before it."""
     if isinstance(value, (dict, list)):
         value = json.dumps(value, ensure_ascii=False)
@@ -136,7 +136,7 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def _csv_line(cells: Any) -> str:
+def csv_line(cells: Any) -> str:
     out = io.StringIO()
     csv.writer(out).writerow(cells)
     return out.getvalue()

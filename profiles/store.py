@@ -146,12 +146,18 @@ class Store:
 
     def delete_profile(self, profile_id: int) -> dict[str, Any]:
         """Remove everything of a profile; returns what went, what is left, and where copies are."""
-        gone, hashes = self.write(lambda db: deletion.remove_rows(db, profile_id))
+        return self.erase(lambda db: ([profile_id], *deletion.remove_rows(db, profile_id)))
+
+    def erase(
+        self, work: Callable[[Database], tuple[list[int], dict[str, int], list[str]]]
+    ) -> dict[str, Any]:
+        """`work` removes rows; it returns (profiles, rows per table, content nobody uses)."""
+        profiles, gone, hashes = self.write(work)
         media = self.folder / opening.MEDIA
         files = self._writer.alone(lambda db: items.remove_media(db, media, hashes))
         scrubbed = self._writer.alone(lambda db: deletion.scrub(db, self._writer.emptied))
-        left = self.read(lambda db: deletion.left(db, profile_id))
-        kept = holding(self.folder, [profile_id])
+        left = self.read(lambda db: sum(deletion.left(db, p) for p in profiles))
+        kept = holding(self.folder, profiles)
         return {
             "removed": {**gone, "media": files},
             "left": left,

@@ -27,6 +27,9 @@ export function chooseLanguage(name) {
 }
 
 function settle() {
+  // A study may fix the language of its page: all participants then read the same words.
+  const given = document.documentElement.dataset.language;
+  if (given in LANGUAGES) return given;
   const chosen = chosenLanguage();
   if (chosen in LANGUAGES) return chosen;
   const known = (navigator.languages ?? [navigator.language]).map((tag) => tag.slice(0, 2).toLowerCase());
