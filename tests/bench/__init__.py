@@ -29,6 +29,7 @@ BENCHES = {
     "start": "tests.bench.start:run",
     "kills": "tests.bench.kills:run",
     "flips": "tests.bench.flips:run",
+    "powerloss": "tests.bench.powerloss:run",
     "train": "tests.bench.train:run",
     "serve": "tests.bench.serve:run",
     "tuned": "tests.bench.tuned:run",
