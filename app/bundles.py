@@ -79,7 +79,7 @@ class Bundles:
         except Bad as wrong:
             raise Bad(f"an adapter in the file is not sound: {wrong}") from None
         except BadBundle as wrong:
-            raise Bad(str(wrong)) from None
+            raise Bad(_mendable(str(wrong))) from None
         self.studio.shelves.complete(user)
         for kind in ("text", "picture"):
             self._put(profile.id, kind, [k for k in kept if k[0].kind == kind])
@@ -102,3 +102,10 @@ class Bundles:
             chosen = number if row.chosen else chosen
         if kept:
             work.choose_adapter(profile, kind, chosen)
+
+
+def _mendable(wrong: str) -> str:
+    """The inside of a file is for its maker; whoever brings it in needs to know what to do."""
+    if ";" in wrong:
+        return wrong
+    return f"this taste file cannot be used: {wrong}; export it again where it comes from"

@@ -7,10 +7,12 @@ const v1 = new URL("api/v1/", root);
 const PATIENCE = 20000;
 const WAITS = [400, 1000, 2000, 4000, 8000];
 
+const asSentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?:)]$/.test(text) ? "" : ".");
+
 /** The studio answered and said no; the message names the cure. */
 export class Refused extends Error {
   constructor(status, message) {
-    super(said(message));
+    super(asSentence(said(message)));
     this.status = status;
   }
 }

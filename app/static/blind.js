@@ -53,7 +53,7 @@ class Round {
       clear(this.stage, h("div", { class: "two" }, card("left", "1"), card("right", "2")), h("div", { class: "row middle" }, button(t("No difference"), () => this.pick("same"), { key: "0" })));
       this.stage.querySelector("button")?.focus();
     } catch (wrong) {
-      clear(this.stage, h("p", { class: "bad", role: "alert", text: wrong.message.charAt(0).toUpperCase() + wrong.message.slice(1) }));
+      clear(this.stage, h("p", { class: "bad", role: "alert", text: wrong.message }));
     }
   }
 
