@@ -264,9 +264,9 @@ def read(given: argparse.Namespace, env: Mapping[str, str]) -> Options:
         if not low <= values.get(name, low) <= high:
             flag = name.replace("_", "-")
             raise Wrong(f"--{flag} is {values[name]:g}; it must lie between {low} and {high}")
-    if values.get("pictures_size", 8) % 8:
     if values.get("language", "auto") not in LANGUAGES:
         raise Wrong(f"language {values['language']!r} is not one of {', '.join(LANGUAGES)}")
+    if values.get("pictures_size", 8) % 8:
         raise Wrong("--pictures-size must be a multiple of 8")
     if ("tls_keyfile" in values) != ("tls_certfile" in values):
         raise Wrong("--tls-keyfile and --tls-certfile go together; give both")
