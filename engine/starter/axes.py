@@ -1,7 +1,9 @@
 """The pools on the named axes of engine/rewards: measured once, shipped, and standardised.
 
 `axes.safetensors` is made by build_axes.py. One unit of a coordinate is the pool's deviation of
-that axis, 0 its mean; values further than CLIP count as CLIP, so that one odd item cannot decide.
+that axis, 0 its mean (of texts: of the passages that are the ruler, see text_space.py, so that a
+taste learnt on these axes stays what it was when passages join); values further than CLIP count as
+CLIP, so that one odd item cannot decide.
 """
 
 from collections.abc import Sequence
@@ -18,6 +20,7 @@ from engine.data import Array, Kind
 from engine.preference.base import Prior
 from engine.rewards import REWARDS
 from engine.rewards.base import Axis
+from engine.starter.text_space import RULED
 
 FILE = Path(__file__).with_name("axes.safetensors")
 CLIP = 3.0
@@ -67,7 +70,8 @@ def pool_axes(kind: Kind) -> PoolAxes:
             f"the {kind} axes changed since {FILE.name} was made; run "
             "`python -m engine.starter.build_axes`"
         )
-    return PoolAxes(f"axes:{kind}", made, raw, raw.mean(0), raw.std(0).clip(1e-6))
+    ruler = raw if kind == "picture" else raw[:RULED]
+    return PoolAxes(f"axes:{kind}", made, raw, ruler.mean(0), ruler.std(0).clip(1e-6))
 
 
 def prior(kind: Kind) -> Prior:

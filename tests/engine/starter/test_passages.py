@@ -17,6 +17,8 @@ from engine.starter import build_passages, text_space
 HERE = build_passages.HERE
 VOICES = build_passages.VOICES
 WORD = re.compile(r"[^\W_]+(?:['\-.][^\W_]+)*")
+# Four coordinates of two passages as the first release wrote them into people's folders.
+RULER = [[-2.7298, -1.4675, -1.1729, -1.0316], [0.5666, 0.1928, 0.6281, -0.9125]]
 Records = list[dict[str, str]]
 Arrays = dict[str, Any]
 
@@ -49,7 +51,7 @@ def test_every_task_has_every_voice_once(records: Records) -> None:
     found = defaultdict(list)
     for r in records:
         found[r["task"], r["prompt"]].append(r["voice"])
-    assert len(found) >= 22 and len({task for task, _ in found}) == len(found)
+    assert len(found) >= 60 and len({task for task, _ in found}) == len(found)
     assert all(sorted(v) == sorted(VOICES) for v in found.values())
 
 
@@ -71,6 +73,33 @@ def test_no_two_passages_share_their_sentences(records: Records) -> None:
             seen[tuple(w[k : k + 6])].add(i)
     shared = [" ".join(six) for six, rows in seen.items() if len(rows) > 1]
     assert len(shared) / len(seen) < 0.001, shared
+
+
+def test_five_words_in_a_row_are_rarely_somebody_elses(records: Records) -> None:
+    """Within a task a plain phrase may come back (the name of a street); between tasks hardly."""
+    seen = defaultdict(set)
+    for r in records:
+        w = words(r["text"])
+        for k in range(len(w) - 4):
+            seen[tuple(w[k : k + 5])].add(r["task"])
+    assert len([five for five, tasks in seen.items() if len(tasks) > 1]) <= 5
+
+
+def test_no_two_passages_nearly_say_the_same(records: Records, arrays: Arrays) -> None:
+    """By MiniLM: of other tasks below .75, of one task below .9."""
+    x = arrays["minilm"].astype(np.float32)
+    near = x @ x.T - 2 * np.eye(len(x), dtype=np.float32)
+    tasks = np.array([r["task"] for r in records])
+    same = tasks[:, None] == tasks
+    assert near[~same].max() < 0.75 and near[same].max() < 0.9
+
+
+def test_of_one_task_no_passage_is_twice_as_long_as_another(records: Records) -> None:
+    """The terse are shorter by nature; nobody else's length may decide."""
+    found = defaultdict(list)
+    for r in records:
+        found[r["task"]].append(len(r["text"].split()))
+    assert all(max(n) < 1.7 * min(n) for n in found.values())
 
 
 def test_openings_differ(records: Records) -> None:
@@ -96,6 +125,24 @@ def test_arrays_fit_the_recipe(records: Records, arrays: Arrays, space: Arrays) 
     again = text_space.apply(space, arrays["minilm"].astype(np.float32), arrays["stats"])
     np.testing.assert_allclose(again, arrays["features"], atol=1e-2)
     assert np.abs(arrays["features"]).max() <= text_space.CLIP
+
+
+def test_the_ruler_does_not_move(arrays: Arrays) -> None:
+    """What folders of people hold was measured with it: the first and the last of the ruler."""
+    told = arrays["features"][[0, text_space.RULED - 1]][:, [0, 1, 30, 63]]
+    np.testing.assert_allclose(told, RULER, atol=2e-3)
+
+
+def test_passages_that_join_later_do_not_move_the_ruler() -> None:
+    rng = np.random.default_rng(0)
+    n = text_space.RULED + 16
+    minilm, stats = rng.normal(size=(n, 384)), rng.normal(size=(n, len(text_stats.NAMES)))
+    tasks, voices = [str(i // 8) for i in range(n)], [str(i % 8) for i in range(n)]
+    few = text_space.make(*(a[: text_space.RULED] for a in (minilm, stats, tasks, voices)))
+    many = text_space.make(minilm, stats, tasks, voices)
+    for name in ("stat_mean", "stat_sd", "mean", "project"):
+        np.testing.assert_array_equal(few[name], many[name])
+    assert not np.array_equal(few["prior_var"], many["prior_var"])
 
 
 def test_prior_makes_two_random_passages_differ_by_the_spread(
