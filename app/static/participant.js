@@ -11,6 +11,7 @@ import { Watch } from "./watch.js";
 import { parts, said, t } from "./words.js";
 
 const DECODE = 1500;
+const sentence = (text) => text && `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 const TYPING = "input:not([type=range]), textarea";
 
 export class Participant {
@@ -36,9 +37,10 @@ export class Participant {
   come({ ok, status, told }) {
     if (ok) {
       this.code = told.code;
+      this.#remember();
       return this.show(told);
     }
-    const reason = status ? said(told.error ?? "") : t("The study cannot be reached just now. Try again in a moment.");
+    const reason = status ? sentence(said(told.error ?? "")) : t("The study cannot be reached just now. Try again in a moment.");
     return this.#ask(this.invitation.code || !status || status === 429 ? reason : "");
   }
 
@@ -55,6 +57,14 @@ export class Participant {
     clear(this.stage, h("div", { class: "study-text" }, body));
     scrollTo({ top: 0 });
     this.heading.focus({ preventScroll: true });
+  }
+
+  // Whoever came without a code was given one: the address carries it from here on.
+  #remember() {
+    const where = new URL(location.href);
+    if (where.searchParams.get("code") === this.code) return;
+    where.searchParams.set("code", this.code);
+    history.replaceState(null, "", where);
   }
 
   // A code by hand; the address then carries it, so that a reload comes back to the same place.
@@ -117,13 +127,12 @@ export class Participant {
     this.busy = true;
     able(pressed, false);
     try {
-      this.busy = false;
       await this.show(await work());
     } catch (wrong) {
-      this.busy = false;
       able(pressed, true);
       await this.#again(wrong);
     }
+    this.busy = false;
   }
 
   async #question(told) {
@@ -151,14 +160,14 @@ export class Participant {
 
   #tellProgress({ block }) {
     const bars = Array.from({ length: block.of }, (_, k) => (k + 1 < block.number ? 1 : k + 1 > block.number ? 0 : block.done / block.questions));
-    const where = block.of > 1 ? t("Part {n} of {of}", { n: block.number, of: block.of }) : t("Progress");
-    clear(this.progress, h("span", { class: "note", text: where }),
+    const asking = this.node.dataset.stage === "question" && block.of > 1;
+    clear(this.progress, asking && h("span", { class: "note", text: t("Part {n} of {of}", { n: block.number, of: block.of }) }),
       h("span", { class: "study-bars", role: "img", "aria-label": t("{done} of {of} in this part", { done: block.done, of: block.questions }) },
         bars.map((share) => h("i", { style: { "--done": `${Math.round(100 * share)}%` } }))));
   }
 
   #tellCode() {
-    clear(this.foot, ...parts("You can stop at any time and go on later with your code {code}.", { code: h("code", { text: this.code }) }));
+    clear(this.foot, ...parts("You can stop at any time and go on later with your code {code}", { code: h("code", { text: this.code }) }));
   }
 
   get allowed() {
@@ -210,22 +219,22 @@ export class Participant {
     try {
       const told = await insist("study/answers", body, () => this.say(t("Not saved yet, trying again."), true));
       this.say("");
-      this.busy = false;
+      // Busy until the next question can be answered: a key pressed meanwhile is not meant for it.
       await this.show(told);
     } catch (wrong) {
-      this.busy = false;
       this.view.lock(false);
       this.reconsider();
       await this.#again(wrong);
     }
+    this.busy = false;
   }
 
   // The pass has run out, or this page is not where the study is: enter anew, by the same code.
   async #again(wrong) {
-    this.say(wrong.message, true);
+    this.say(sentence(wrong.message), true);
     if (!(wrong instanceof Refused) || ![403, 404, 409, 422].includes(wrong.status)) return;
     const back = await this.enter(this.code);
-    if (!back.ok) return this.say(said(back.told.error ?? wrong.message), true);
+    if (!back.ok) return this.say(sentence(said(back.told.error ?? wrong.message)), true);
     this.code = back.told.code;
     await this.show(wrong.status === 403 ? await get("study/state") : back.told);
   }

@@ -10,6 +10,7 @@ const WORDS = {
   profiles: t("the taste itself"), questions: t("questions asked"), answers: t("answers given"), shown: t("things shown"), effective: t("answers in the sums"),
   tops: t("last-answer marks"), open_questions: t("open questions"), versions: t("versions"), generations: t("runs of Create"), items: t("own pictures and texts"),
   embeddings: t("measurements of them"), media: t("picture files"), jobs: t("jobs"), events: t("events"), starts: t("tastes it had helped to start, now without it"),
+  studies: t("the study itself"), study_editions: t("study files"), study_sessions: t("participants"), study_questions: t("questions of their plans"), study_views: t("times of showing"),
 };
 
 export function removal() {
@@ -42,7 +43,8 @@ async function ask() {
   }
 }
 
-function report({ removed, left, backups = [] }) {
+/** What went, and that nothing is left. */
+export function report({ removed, left, backups = [] }) {
   const rows = Object.entries(removed).filter(([, count]) => count);
   return h("div", {},
     h("table", { class: "proof" }, rows.map(([table, count]) => h("tr", {}, h("th", { scope: "row", text: WORDS[table] ?? table }), h("td", { text: count })))),

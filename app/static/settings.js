@@ -5,6 +5,7 @@ import { shortcuts, toast } from "./dialogs.js";
 import { button, clear, h, icon } from "./dom.js";
 import { helping } from "./starting.js";
 import { keep, on, recall, state } from "./state.js";
+import { studies } from "./studies.js";
 import { LANGUAGES, chooseLanguage, chosenLanguage, foreign, parts, said, t } from "./words.js";
 
 const THEME = "penchant.theme";
@@ -49,7 +50,7 @@ export function settings() {
   const shut = button("", toggleSettings, { kind: "quiet round", "aria-label": t("Close settings") });
   clear(shut, icon("close"));
   node = h("div", { class: "settings", role: "region", "aria-label": t("Settings"), inert: true, on: { keydown: (event) => event.key === "Escape" && toggleSettings() } },
-    h("header", {}, h("h2", { text: t("Settings") }), shut), speech(), look(), drawing(), helping(), facts, privacy(),
+    h("header", {}, h("h2", { text: t("Settings") }), shut), speech(), look(), drawing(), helping(), studies(), facts, privacy(),
     h("section", {}, h("h3", { text: t("Keys") }), button(t("Show the keys"), shortcuts)), doctor(), goodbye());
   on("system", paint);
   paint();
