@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
-from profiles import checkup
+from profiles import checkup, reserve
 from profiles.backups import BACKUPS, backup_from, backups, damaged
 from profiles.backups import FILE as FILE
 from profiles.disk import private_file, private_folder
@@ -54,6 +54,7 @@ def open_checked(folder: Path, seal: Seal) -> Database:
         _migrate(db, folder, fresh)
         _same_schema(db, folder)
         seal.checkpoint(db)
+        reserve.hold(folder)
         opened = True
         return db
     except sqlite3.OperationalError as wrong:
@@ -139,15 +140,11 @@ def _check(db: Database, folder: Path, sealed: bool) -> None:
     tables = db.conn.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if mark != APPLICATION and tables:
         raise Damaged(damaged(folder, "it is not a Penchant database"))
+    if tables:
+        _same_schema(db, folder)
     found = db.conn.execute("PRAGMA quick_check(3)").fetchall()
     if found != [("ok",)]:
         raise Damaged(damaged(folder, "; ".join(str(row[0]) for row in found)))
-    unknown = {step.name for step in steps.applied(db)} - _known()
-    if unknown:
-        raise TooNew(
-            f"{folder / FILE} was written by a newer Penchant (step {sorted(unknown)[-1]}); update "
-            "this one, or start it on another folder with --data-dir"
-        )
     if not sealed and (wrong := checkup.faults(db)):
         raise Damaged(damaged(folder, wrong[0]))
 
@@ -170,20 +167,39 @@ def _known() -> set[str]:
 
 
 def _same_schema(db: Database, folder: Path) -> None:
-    """A file with tables, triggers or views that we did not make is not opened."""
+    """A file with tables, triggers or views that we did not make is not opened.
+
+    A file of an older release is compared with that release, before anything of it is run: a
+    trigger would fire while it is brought up to date, a view would be read like a table.
+    """
+    changed = Damaged(damaged(folder, "its tables were changed by another program"))
+    told = _schema(db)
+    if ("table", steps.migrations_table, "") not in told:
+        raise changed
+    unknown = {step.name for step in steps.applied(db)} - _known()
+    if unknown:
+        raise TooNew(
+            f"{folder / FILE} was written by a newer Penchant (step {sorted(unknown)[-1]}); update "
+            "this one, or start it on another folder with --data-dir"
+        )
     model = Database(memory=True, execute_plugins=False)
     try:
-        steps.apply(model)
-        if _schema(model) != _schema(db):
-            raise Damaged(damaged(folder, "its tables were changed by another program"))
+        steps.apply(model, stop_before=[step.name for step in steps.pending(db)])
+        if _schema(model) != told:
+            raise changed
     finally:
         model.close()
 
 
 def _schema(db: Database) -> set[tuple[str, str, str]]:
-    return set(
-        db.conn.execute(
-            "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL"
-            " AND name NOT LIKE 'sqlite_%' AND tbl_name NOT LIKE '\\_sqlite\\_%' ESCAPE '\\'"
-        ).fetchall()
-    )
+    """(type, name, SQL) of everything but SQLite's own tables; the SQL of the list of steps is that
+    of a library and may differ.
+    """
+    rows = db.conn.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+    own = {("table", name) for name in ("sqlite_sequence", "sqlite_stat1", "sqlite_stat4")}
+    steps_of = ("table", steps.migrations_table)
+    return {
+        (kind, name, "" if (kind, name) == steps_of else sql)
+        for kind, name, sql in rows.fetchall()
+        if (kind, name) not in own
+    }

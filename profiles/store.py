@@ -29,6 +29,7 @@ from profiles.profile import Profile, User
 from profiles.readers import Readers
 from profiles.reasons import Reasons
 from profiles.records import Answer, NewAnswer, NewItem, NewQuestion, Version
+from profiles.reserve import spend
 from profiles.seal import Seal
 from profiles.starts import Starts
 from profiles.work import Work
@@ -53,8 +54,8 @@ class Store:
         self.reasons = Reasons(self.read, self.write)
         self.judging = Judging(self.read, self.write)
         self.starts = Starts(self.read, self.write)
-
         self.audit, self.logins = Audit(self.read, self.write), Logins(self.read, self.write)
+
     @classmethod
     def open(cls, folder: Path) -> "Store":
         """Make the folder when missing, hold it, check the file, bring it up to date.
@@ -152,18 +153,13 @@ class Store:
         self, work: Callable[[Database], tuple[list[int], dict[str, int], list[str]]]
     ) -> dict[str, Any]:
         """`work` removes rows; it returns (profiles, rows per table, content nobody uses)."""
-        profiles, gone, hashes = self.write(work)
+        profiles, gone, hashes = spend(self.folder, lambda: self.write(work))
         media = self.folder / opening.MEDIA
         files = self._writer.alone(lambda db: items.remove_media(db, media, hashes))
         scrubbed = self._writer.alone(lambda db: deletion.scrub(db, self._writer.emptied))
         left = self.read(lambda db: sum(deletion.left(db, p) for p in profiles))
-        kept = holding(self.folder, profiles)
-        return {
-            "removed": {**gone, "media": files},
-            "left": left,
-            "scrubbed": scrubbed,
-            "backups": kept,
-        }
+        done = {"removed": {**gone, "media": files}, "left": left, "scrubbed": scrubbed}
+        return {**done, "backups": holding(self.folder, profiles)}
 
     # items and their vectors
 

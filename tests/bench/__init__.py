@@ -30,6 +30,7 @@ BENCHES = {
     "kills": "tests.bench.kills:run",
     "flips": "tests.bench.flips:run",
     "powerloss": "tests.bench.powerloss:run",
+    "faults": "tests.bench.faults:run",
     "train": "tests.bench.train:run",
     "serve": "tests.bench.serve:run",
     "tuned": "tests.bench.tuned:run",

@@ -6,7 +6,6 @@ that is damaged and in the file already is thrown away. harmless: the byte is in
 reads as it was written and the indexes agree. wrong: anything else.
 """
 
-import logging
 import random
 import shutil
 from collections import Counter
@@ -30,7 +29,6 @@ def run(place: Path, flips: int, seed: int = 0) -> dict[str, Any]:
     folders = {state: made(place / state, state) for state in STATES}
     truth = {state: _read(copied(folder, place / "work"))[0] for state, folder in folders.items()}
     told: Counter[tuple[str, str, str]] = Counter()
-    logging.getLogger("penchant").setLevel(logging.ERROR)  # each mended log is told
     for number in range(flips):
         state = STATES[number % len(STATES)]
         folder = copied(folders[state], place / "work")
@@ -63,7 +61,9 @@ def made(folder: Path, state: str) -> Path:
 
 def copied(folder: Path, to: Path) -> Path:
     shutil.rmtree(to, ignore_errors=True)
-    return Path(shutil.copytree(folder, to, ignore=shutil.ignore_patterns("*-shm", "*.lock")))
+    return Path(
+        shutil.copytree(folder, to, ignore=shutil.ignore_patterns("*-shm", "*.lock", "*.reserve"))
+    )
 
 
 def flipped(folder: Path, chance: random.Random) -> str:
