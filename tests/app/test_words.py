@@ -24,7 +24,7 @@ HOLE = re.compile(r"\{\w+\}")
 APP = (
     "accounts api api_keep api_made bending blind bundles captions carrying checks compass create "
     "describing doors jobs keeping keeping_pictures limits made making picture_models reasons "
-    "security shelves starting studio trying warm"
+    "security shelves starting studio study study_desk trying warm"
 )
 BELOW = (
     "profiles/answers profiles/captions profiles/people profiles/states profiles/verdicts "
@@ -39,7 +39,8 @@ PROGRAMS = re.compile(
     r"strength must|predicted must|ms must|row .* (answers|is an)|background work|a user needs|"
     r"a profile has no|a job is never|.* is no verdict|there is no reason|there is no profile .*;|"
     r"profile .* has no generation|there is no job .*; the list|it is not of the kind|"
-    r"a reason of answer|another Penchant|.* was written by a newer|the transaction is gone"
+    r"a reason of answer|another Penchant|.* was written by a newer|the transaction is gone|"
+    r"confidence is|.* is not among the answers|two studies are called|there is no item .* in this"
 )
 
 
