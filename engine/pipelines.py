@@ -21,9 +21,14 @@ LIBRARIES = ("diffusers", "transformers", "stable_diffusion", None)
 # The pipelines that engine/denoising.py has a face for.
 KINDS = ("StableDiffusionPipeline", "StableDiffusionXLPipeline", "StableDiffusion3Pipeline",
          "FluxPipeline")  # fmt: skip
-INDEX, SAMPLED, LONGEST = "model_index.json", 256, 100_000_000
+INDEX, SAMPLED = "model_index.json", 256
+# Bytes of a small file, of a header, and its tensors: the largest families need a tenth of these.
+SMALL, LONGEST, MOST = 16_000_000, 10_000_000, 65_536
 # Number types by safetensors' names; half of a bfloat16 is missing in numpy.
 TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+# Bytes of a number of the types a file may hold; of others half a byte is the least there is.
+WIDTHS = {"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2,
+          "I16": 2, "U16": 2, "I8": 1, "U8": 1, "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1}  # fmt: skip
 
 
 class BadModel(ValueError):
@@ -57,10 +62,12 @@ class Found:
 def read(file: Path) -> dict[str, Any]:
     """A small file of a model; BadModel with the cure when it is torn or holds something else."""
     try:
+        if file.stat().st_size > SMALL:
+            raise ValueError("it is far too long")
         told = json.loads(file.read_text())
         if not isinstance(told, dict):
             raise ValueError("it holds no names with values")
-    except (ValueError, OSError) as wrong:
+    except (ValueError, OSError, RecursionError) as wrong:
         raise BadModel(f"{file} cannot be read: {wrong}; get this model again") from None
     return told
 
@@ -176,15 +183,28 @@ def header(file: Path) -> dict[str, Any]:
                 raise ValueError("its header is too long")
             told = json.loads(stream.read(size))
         told.pop("__metadata__", None)
-        ends = max((t["data_offsets"][1] for t in told.values()), default=0)
+        if len(told) > MOST:
+            raise ValueError("it has too many tensors")
+        ends = max((_sized(tensor) for tensor in told.values()), default=0)
         if 8 + size + ends != os.path.getsize(file):
             raise ValueError("it is cut short, or longer than it says")
-        for tensor in told.values():
-            if math.prod(tensor["shape"]) < 0 or not isinstance(tensor["dtype"], str):
-                raise ValueError("a tensor has no size")
-    except (ValueError, TypeError, LookupError, AttributeError, OSError) as wrong:
-        raise BadModel(f"{file.name} is damaged ({wrong}); get this model again") from None
+    except (ValueError, TypeError, LookupError, AttributeError, OSError, RecursionError) as wrong:
+        raise BadModel(
+            f"{file.name} is damaged ({str(wrong)[:80]}); get this model again"
+        ) from None
     return {k: {**t, "start": 8 + size + t["data_offsets"][0]} for k, t in told.items()}
+
+
+def _sized(tensor: Mapping[str, Any]) -> int:
+    """Where the bytes of a tensor end; ValueError unless its shape fills them."""
+    kind, shape, (low, high) = tensor["dtype"], tensor["shape"], tensor["data_offsets"]
+    if any(type(n) is not int or n < 0 for n in (low, high, *shape)) or not isinstance(kind, str):
+        raise ValueError("a tensor has no size")
+    count = math.prod(shape)
+    fits = count * WIDTHS[kind] == high - low if kind in WIDTHS else count <= 2 * (high - low)
+    if not fits:
+        raise ValueError("a tensor is not as large as its shape")
+    return int(high)
 
 
 def identity(found: Found, title: str) -> str:

@@ -173,7 +173,7 @@ def world(folder: Path) -> Iterator[World]:
         ))  # fmt: skip
         studio.fresh.switch(studio.store.local_user(), False)
         accounts = Accounts(studio.store, None)
-        made = World(studio, Gate(build(studio, accounts), accounts), accounts.who(None) or 0)
+        made = World(studio, Gate(build(studio, accounts), accounts), studio.store.local_user())
         fill(made)
         yield made
         made.loop.run_until_complete(made.loop.shutdown_default_executor())
