@@ -167,13 +167,22 @@ class Desk:
 
 
 def started(pid: int) -> float | None:
-    """When the process of this number started, to tell it from a later one; None when gone."""
+    """When the process of this number started, to tell it from a later one; None when gone.
+
+    Where the system counts from its own start (Linux), so do we: psutil adds the time of day at
+    which that was, and says something else after the clock was set.
+    """
     import psutil
 
     try:
         process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
-    except psutil.Error:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        stat = Path(f"/proc/{pid}/stat")
+        if stat.exists():
+            return float(stat.read_text().rpartition(")")[2].split()[19])
+        return float(process.create_time())
+    except (psutil.Error, OSError):
         return None
 
 

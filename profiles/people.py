@@ -48,7 +48,7 @@ def add_session(  # noqa: PLR0913 - a session is made of these
     db.execute("DELETE FROM sessions WHERE user_id = ? AND expires <= ?", [user_id, now])
     db.execute(
         "DELETE FROM sessions WHERE user_id = ?1 AND token_hash NOT IN (SELECT token_hash FROM"
-        " sessions WHERE user_id = ?1 ORDER BY created DESC, token_hash = ?2 DESC LIMIT ?3)",
+        " sessions WHERE user_id = ?1 ORDER BY token_hash = ?2 DESC, created DESC LIMIT ?3)",
         [user_id, token_hash, most],
     )
 

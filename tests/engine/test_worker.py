@@ -146,3 +146,15 @@ def test_reference_values_outlive_a_torn_end(tmp_path: Path) -> None:
     again = DiskCache(cache.path)
     assert again.get(keys) == [1.5, -2.0, 3.25]
     assert cache.path.stat().st_size == 3 * 44
+
+
+def test_a_process_is_the_same_after_the_clock_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taken for gone, a training would be started a second time in the same folder."""
+    import psutil
+
+    before = started(os.getpid())
+    linux = getattr(psutil, "_pslinux", None)
+    if linux is not None:
+        boot = linux.boot_time()
+        monkeypatch.setattr(linux, "boot_time", lambda: boot - 3.2e7)
+    assert before is not None and started(os.getpid()) == before
