@@ -11,14 +11,15 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
-from app.accounts import COOKIE, LASTS, Accounts, LoginRefused
+from app.accounts import Accounts
 from app.api_checks import check_routes
 from app.api_compass import compass_routes
 from app.api_describing import describing_routes
 from app.api_keep import keep_routes
 from app.api_made import made_routes
+from app.api_people import people_routes
 from app.api_reasons import reason_routes
 from app.api_starting import starting_routes
 from app.bending import depths
@@ -29,7 +30,14 @@ from app.studio import Studio
 from app.wire import Bad, Full, Missing, WrongSpace
 from profiles.errors import Conflict, Unwritable
 
-POLL, HEARTBEAT = 0.4, 15.0
+POLL, HEARTBEAT, TEXT = 0.4, 15.0, 8192
+
+
+def short(text: str) -> str:
+    """At most 8 KB, whatever the alphabet."""
+    if len(text.encode("utf-8", "replace")) > TEXT:
+        raise ValueError(f"a text has at most {TEXT} bytes; make it shorter or send it in parts")
+    return text
 
 
 class NewProfile(Strict):
@@ -76,7 +84,7 @@ class LikeIn(Strict):
 
 
 class TextsIn(Strict):
-    texts: list[Annotated[str, Field(min_length=1, max_length=8000)]] = Field(
+    texts: list[Annotated[str, Field(min_length=1), AfterValidator(short)]] = Field(
         min_length=1, max_length=50
     )
     prompt: str = Field("", max_length=2000)
@@ -86,16 +94,12 @@ class RestoreIn(Strict):
     version: Id
 
 
-class LoginIn(Strict):
-    name: str = Field(max_length=80)
-    password: str = Field(max_length=200)
-
-
 def routes(studio: Studio, accounts: Accounts) -> APIRouter:
     """All routes of /api/v1 over one Studio."""
     router = APIRouter(prefix="/api/v1")
     _about(router, studio, accounts)
-    _profiles(router, studio)
+    people_routes(router, studio, accounts)
+    _profiles(router, studio, accounts)
     _answers(router, studio)
     _making(router, studio)
     _carrying(router, studio)
@@ -115,35 +119,16 @@ def _about(router: APIRouter, studio: Studio, accounts: Accounts) -> None:
         return studio.health()
 
     @router.get("/system")
-    def system(user: User) -> dict[str, Any]:
-        told = {"user": accounts.name(user), "login": accounts.required}
-        return {**studio.system(), "depths": depths(studio), **told}
-
-    @router.post("/login")
-    def login(given: LoginIn, request: Request) -> Response:
-        if not accounts.required:
-            raise HTTPException(409, "this studio needs no login; it was started without --auth")
-        try:
-            token = accounts.login(given.name, given.password)
-        except LoginRefused as refused:
-            raise HTTPException(401, str(refused)) from None
-        reply = JSONResponse({"ok": True})
-        secure = request.url.scheme == "https"
-        reply.set_cookie(
-            COOKIE, token, max_age=LASTS, httponly=True, samesite="strict", secure=secure
-        )
-        return reply
-
-    @router.post("/logout")
-    def logout(request: Request, user: User) -> Response:
-        accounts.logout(request.cookies.get(COOKIE, ""))
-        reply = JSONResponse({"ok": True})
-        reply.delete_cookie(COOKIE)
-        return reply
+    def system(request: Request, user: User) -> dict[str, Any]:
+        told = {**studio.system(), "depths": depths(studio), "user": accounts.name(user)}
+        keeps = request.state.caller.admin
+        if not keeps:
+            del told["data_folder"]  # where it lies on this machine is the keeper's to know
+        return {**told, "login": accounts.required, "admin": keeps}
 
 
-def _profiles(router: APIRouter, studio: Studio) -> None:
-    _belief(router, studio)
+def _profiles(router: APIRouter, studio: Studio, accounts: Accounts) -> None:
+    _belief(router, studio, accounts)
 
     @router.get("/profiles")
     def profiles(user: User) -> dict[str, Any]:
@@ -166,7 +151,7 @@ def _profiles(router: APIRouter, studio: Studio) -> None:
         return studio.delete_profile(user, profile)
 
 
-def _belief(router: APIRouter, studio: Studio) -> None:
+def _belief(router: APIRouter, studio: Studio, accounts: Accounts) -> None:
     @router.get("/profiles/{profile}/belief")
     def belief(profile: Id, user: User, medium: Medium = "picture") -> dict[str, Any]:
         return studio.belief(user, profile, medium)
@@ -181,12 +166,12 @@ def _belief(router: APIRouter, studio: Studio) -> None:
 
         async def stream() -> AsyncIterator[str]:
             # Polling a number in memory: no thread is held, however many pages are open.
-            seen, quiet = None, 0.0
-            while not await request.is_disconnected():
+            seen, quiet, caller = None, 0.0, request.state.caller
+            while accounts.still(caller) and not await request.is_disconnected():
                 state = studio.changes(user, profile)
                 if state != seen:
                     seen, quiet = state, 0.0
-                    yield f"event: progress\ndata: {json.dumps(studio.pulse(user, profile))}\n\n"
+                    yield f"event: progress\ndata: {_pulse(studio, user, profile)}\n\n"
                 elif quiet >= HEARTBEAT:
                     quiet = 0.0
                     yield ": still here\n\n"
@@ -194,6 +179,15 @@ def _belief(router: APIRouter, studio: Studio) -> None:
                 quiet += POLL
 
         return StreamingResponse(stream(), media_type="text/event-stream")
+
+
+def _pulse(studio: Studio, user: int, profile: int) -> str:
+    """Nothing of a profile that was deleted while somebody looked."""
+    try:
+        studio.profile(user, profile)
+    except Missing:
+        return "{}"
+    return json.dumps(studio.pulse(user, profile))
 
 
 def _answers(router: APIRouter, studio: Studio) -> None:
@@ -205,6 +199,7 @@ def _answers(router: APIRouter, studio: Studio) -> None:
 
     @router.post("/answers")
     def answer(given: AnswerIn, user: User) -> dict[str, Any]:
+        studio.rules.spend(user, "comparisons")
         return studio.answer(
             user,
             given.question_id,
@@ -247,6 +242,7 @@ def _making(router: APIRouter, studio: Studio) -> None:
         kind = request.headers.get("content-type", "").split(";")[0].strip()
         if kind == "application/json":
             given = await _texts(request)
+            _quota(studio, user, len(given.texts))
             return await asyncio.to_thread(
                 studio.add_texts, user, profile, given.texts, given.prompt
             )
@@ -257,13 +253,25 @@ def _making(router: APIRouter, studio: Studio) -> None:
         blobs = [(f.filename or "picture", await f.read()) for f in files]
         if not blobs:
             raise HTTPException(422, "no files came along; send them in the field 'files'")
+        _quota(studio, user, len(blobs))
         return await asyncio.to_thread(studio.add_pictures, user, profile, blobs)
 
     @router.get("/media/{item}")
-    def media(item: Id, user: User) -> Response:
-        body, kind = studio.media(user, item)
-        cache = {"cache-control": "private, max-age=31536000, immutable"}
-        return Response(body, media_type=kind, headers=cache)
+    def media(item: Id, request: Request, user: User) -> Response:
+        found, own = studio.item(user, item), studio.store.item_owner(item) is not None
+        # What ships is anybody's; what is somebody's own is asked about again each time, so that
+        # the next person at this browser is not shown it.
+        age = "no-cache" if own else "max-age=31536000, immutable"
+        headers = {"cache-control": f"private, {age}", "etag": f'"{found.hash}"'}
+        if request.headers.get("if-none-match") == headers["etag"]:
+            return Response(status_code=304, headers=headers)
+        body, kind = studio.body(found)
+        return Response(body, media_type=kind, headers=headers)
+
+
+def _quota(studio: Studio, user: int, more: int) -> None:
+    there = studio.store.logins.own_items(user)
+    studio.rules.room(user, "items", there + more - 1, "things of yours with these")
 
 
 async def _texts(request: Request) -> TextsIn:

@@ -60,7 +60,8 @@ def made_routes(router: APIRouter, studio: "Studio") -> None:
     ) -> Response:
         body = made.picture(user, profile, (number, side, index))
         headers = {
-            "cache-control": "private, max-age=31536000, immutable",
+            # Asked about again each time: the next person at this browser is not shown it.
+            "cache-control": "private, no-cache",
             "content-disposition": f'inline; filename="penchant-{number}-{index}.png"',
         }
         return Response(body, media_type="image/png", headers=headers)

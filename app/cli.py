@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app import cli_keep, cli_study, flags, restoring
+from app import cli_keep, cli_people, cli_study, flags, restoring
 
 if TYPE_CHECKING:
     from app.studio import Studio
@@ -118,7 +118,7 @@ def run(options: flags.Options) -> int:
     print(f"Your data: {options.data_dir}")
     print(f"Penchant:  {address(replace(options, port=port))}  (Ctrl+C ends it)", flush=True)
     try:
-        serve(replace(options, port=port), draws)
+        serve(replace(options, port=port), draws, partial(print, flush=True))
     except (BadStudy, Busy, Damaged, TooNew, Unwritable) as wrong:
         return fail(str(wrong))
     return 0
@@ -170,7 +170,8 @@ def verb(given: Any, options: flags.Options) -> int:
         ) as studio:
             studio.metadata = not options.disable_metadata
             studio.maker.draws = chosen(options)
-            out = ACTIONS[given.command](studio, studio.store.local_user(), given)
+            whose = cli_people.whose(studio, getattr(given, "user", None))
+            out = ACTIONS[given.command](studio, whose, given)
     except OSError as wrong:
         where = f": {wrong.filename}" if wrong.filename else ""
         return fail(f"{wrong.strerror or wrong}{where}", given.json)
@@ -249,6 +250,9 @@ ACTIONS: dict[str, Callable[["Studio", int, Any], Any]] = {
     "adapter-export": cli_keep.export,
     "adapter-push": cli_keep.push,
     "adapter-import": cli_keep.bring,
+    "users": cli_people.users,
+    "audit": cli_people.audit,
+    "token": cli_people.token,
 }
 OTHERS: dict[str, Callable[[Any, flags.Options], int]] = {
     "train-starter": draw,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app import cli_study, flags_training, restoring
+from app import cli_study, flags_people, flags_training, restoring
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -65,11 +65,9 @@ VERBS: dict[str, tuple[str, Words]] = {
     "adapter-push": ("send an export to a private repository of the hub; needs HF_TOKEN",
                      (("adapter", int, None), ("target", str, None), ("repo", str, None))),
     "adapter-import": ("bring one in", (*ONE, ("file", Path, None))),
+    **flags_people.VERBS,
 }  # fmt: skip
-
-
-class Wrong(Exception):
-    """A flag that cannot be; the message names the cure."""
+Wrong = flags_people.Wrong
 
 
 @dataclass(frozen=True)
@@ -82,6 +80,9 @@ class Options:
     port_given: bool = False
     browser: bool = True
     auth: Mapping[str, str] = field(default_factory=dict, repr=False)
+    admin: str | None = None
+    first: str | None = field(default=None, repr=False)
+    limits: Mapping[str, int] = field(default_factory=dict)
     offline: bool = False
     cpu: bool = False
     theme: str = "system"
@@ -170,25 +171,27 @@ def parser() -> argparse.ArgumentParser:
 
 def _serving(p: argparse.ArgumentParser) -> None:
     p.add_argument("--listen", nargs="?", const="0.0.0.0", metavar="IP",
-                   help="answer other machines too; needs --auth")  # fmt: skip
+                   help="answer other machines too; needs --auth or --token")  # fmt: skip
     p.add_argument("--port", type=int, help="default 7860, or the next free one")
     p.add_argument("--no-browser", action="store_true", help="open no browser")
     p.add_argument("--auth", "--gradio-auth", metavar="NAME:PASSWORD[,..]", help="ask for a login")
     p.add_argument("--auth-file", metavar="FILE", help="the same, a NAME:PASSWORD a line")
+    flags_people.serving(p)
     p.add_argument("--insecure", action="store_true", help="--listen without --auth, knowingly")
     p.add_argument("--theme", choices=THEMES, help="default: as your system")
+    p.add_argument("--language", choices=LANGUAGES, help="of the page; default: as the browser")
     p.add_argument("--root-path", "--subpath", metavar="PATH", help="behind a proxy, as /penchant")
     p.add_argument("--tls-keyfile", metavar="FILE", help="the key of your certificate")
     p.add_argument("--tls-certfile", metavar="FILE", help="answer over https with it")
     cli_study.serving(p)
     p.add_argument("--share", action="store_true", help=argparse.SUPPRESS)
-    p.add_argument("--language", choices=LANGUAGES, help="of the page; default: as the browser")
 
 
 def _verb(p: argparse.ArgumentParser, verb: str, words: Words) -> None:
     for name, kind, many in words:
         p.add_argument(name, type=kind, nargs=many, metavar=name.upper())
     p.add_argument("--json", action="store_true", help="JSON for programs")
+    flags_people.verb(p, verb)
     if verb in ("question", "undo", "redo", "belief", "create"):
         p.add_argument("--medium", choices=("picture", "text"), default="picture")
     if verb == "question":
@@ -253,19 +256,20 @@ def read(given: argparse.Namespace, env: Mapping[str, str]) -> Options:
     sources = {"data_dir": told, **{k: s for k, (_, s) in picked.items()}}
     values = {k: v for k, (v, _) in picked.items() if v is not None}
     auth = _auth(values.pop("auth", None), values.pop("auth_file", None))
+    people = flags_people.settled(values, auth)
     host = values.pop("listen", "127.0.0.1")
-    if host not in LOOPBACK and not auth and not cli.get("insecure"):
-        raise Wrong("--listen lets other machines in; add --auth NAME:PASSWORD (or --insecure)")
+    if host not in LOOPBACK and not auth and not people["first"] and not cli.get("insecure"):
+        raise Wrong(flags_people.CLOSED)
     if not 1 <= values.get("port", 1) <= 65535:
         raise Wrong(f"port {values['port']} cannot be; choose one from 1024 to 65535")
     if values.get("theme", "system") not in THEMES:
         raise Wrong(f"theme {values['theme']!r} is not one of {', '.join(THEMES)}")
+    if values.get("language", "auto") not in LANGUAGES:
+        raise Wrong(f"language {values['language']!r} is not one of {', '.join(LANGUAGES)}")
     for name, (low, high) in _LIMITS.items():
         if not low <= values.get(name, low) <= high:
             flag = name.replace("_", "-")
             raise Wrong(f"--{flag} is {values[name]:g}; it must lie between {low} and {high}")
-    if values.get("language", "auto") not in LANGUAGES:
-        raise Wrong(f"language {values['language']!r} is not one of {', '.join(LANGUAGES)}")
     if values.get("pictures_size", 8) % 8:
         raise Wrong("--pictures-size must be a multiple of 8")
     if ("tls_keyfile" in values) != ("tls_certfile" in values):
@@ -277,12 +281,14 @@ def read(given: argparse.Namespace, env: Mapping[str, str]) -> Options:
         port_given=sources["port"] != "default",
         auth=auth,
         sources=sources,
+        **people,
         **values,
     )
 
 
 _KEYS: dict[str, type] = {
     "listen": str, "port": int, "no_browser": bool, "auth": str, "auth_file": str,
+    "token": bool, "admin": str, "limits": str,
     "offline": bool, "cpu": bool, "theme": str, "language": str, "root_path": str, "lm": str,
     "pictures": str, "pictures_steps": int, "pictures_guidance": float, "pictures_size": int,
     "models_dir": str, "disable_metadata": bool, "tls_keyfile": str, "tls_certfile": str,

@@ -41,19 +41,6 @@ SAID = {
 }
 
 
-def parsed(text: str) -> dict[str, int]:
-    """ "comparisons=240,making=8" as numbers; ValueError names what is wrong."""
-    found = {}
-    for part in filter(None, (p.strip() for p in text.split(","))):
-        name, _, number = part.partition("=")
-        if name not in NAMES or not number.isdecimal() or len(number) > 9:
-            raise ValueError(
-                f"{part[:60]!r} is no limit; write NAME=NUMBER with one of {', '.join(NAMES)}"
-            )
-        found[name] = int(number)
-    return found
-
-
 class Window:
     """At most `most` in any minute; the times of the last ones are kept."""
 

@@ -6,8 +6,9 @@ import sys
 import threading
 import time
 import webbrowser
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from starlette.exceptions import HTTPException
 from app.accounts import Accounts
 from app.api import handlers, routes
 from app.api_study import open_studies
+from app.limits import ALONE, LIMITS
 from app.security import Gate
 from app.studio import Studio
 from profiles import copies
@@ -39,6 +41,7 @@ def build(studio: Studio, accounts: Accounts, options: Any = None) -> FastAPI:
         if options is not None:
             threading.Thread(target=_mount, args=(app, options), daemon=True).start()
         yield
+        await asyncio.to_thread(accounts.close)
         await asyncio.to_thread(studio.close)
 
     app = FastAPI(
@@ -117,21 +120,37 @@ def make(options: Any, draws: Any = None) -> tuple[Gate, Studio]:
     )
     studio.metadata = not options.disable_metadata
     studio.maker.draws = draws or chosen(options)
-    accounts = Accounts(studio.store, options.auth)
+    accounts = admitted(studio, options)
     beyond = options.host not in ("127.0.0.1", "localhost", "::1")
     return Gate(build(studio, accounts, options), accounts, beyond), studio
 
 
-def serve(options: Any, draws: Any = None) -> None:
-    """Run until interrupted."""
+def admitted(studio: Studio, options: Any) -> Accounts:
+    """Who may log in, by the flags and by what this data folder knows; whoever is alone is held to
+    the limits of somebody alone.
+    """
+    accounts = Accounts(studio.store, options.auth, studio.rules, options.admin, options.first)
+    standard = LIMITS if accounts.required else ALONE
+    studio.rules.standard = replace(standard, **options.limits)
+    accounts.read()
+    return accounts
+
+
+def serve(
+    options: Any, draws: Any = None, say: Callable[[str], None] = lambda text: None
+) -> None:
+    """Run until interrupted. `say`: what a person at the terminal is told."""
     import uvicorn
+
+    from app.cli import address
 
     gate, studio = make(options, draws)
     copies.start(studio.store)
+    if first := gate.accounts.waits_for():
+        say(f"One-time token: {first}  (open {address(options)}/login#{first}, choose a name "
+            "and a password)")  # fmt: skip
     sys.setswitchinterval(SWITCH)
     if options.browser:
-        from app.cli import address
-
         threading.Thread(target=_open, args=(address(options),), daemon=True).start()
     uvicorn.run(
         gate,

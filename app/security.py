@@ -1,4 +1,4 @@
-"""What stands before every route, ours and Gradio's: Host, Origin, body size, login, headers.
+"""What stands before every route, ours and Gradio's: Host, Origin, body, login, limits, headers.
 
 Written as plain ASGI so that streamed bodies are counted and streamed replies are not buffered.
 """
@@ -10,17 +10,22 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.accounts import COOKIE, Accounts
+from app.accounts import COOKIE, Accounts, Caller
+from app.bodies import Refused, guarded
+from app.wire import Full
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
-MEGABYTE = 1 << 20
-BODY = MEGABYTE
-UPLOADS = {"/items": 64 * MEGABYTE, "/import": 64 * MEGABYTE}
+API = "/api/v1"
 SAFE = ("GET", "HEAD", "OPTIONS")
-OPEN = ("/api/v1/health", "/api/v1/login", "/login", "/static/")
+OPEN = ("/api/v1/health", "/api/v1/login", "/api/v1/join", "/login", "/static/")
+# Of Gradio's own addresses the page needs these; its doors for files, queues and proxies stay shut.
+GRADIO = ("/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt")
+GRADIO_FOLDERS = ("/assets/", "/svelte/", "/static/", "/pwa_icon")
+# Requests that last: counted by themselves, so that they take no place of a click.
+LASTING = ("/events", "/generate", "/strip", "/try", "/blind", "/exports/")
 STRICT = (
     "default-src 'none'; img-src 'self'; script-src 'self'; style-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -42,14 +47,6 @@ HEADERS = {
 }
 
 
-class Refused(Exception):
-    """Answered at the door with this status."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
 class Gate:
     """The door: wraps the whole application."""
 
@@ -69,14 +66,38 @@ class Gate:
                 raise Refused(403, "websockets are not used here")
             self._host(headers)
             self._origin(scope, headers)
-            _gradio(scope)
-            if self._login(scope, headers):
+            caller = self._caller(scope, headers)
+            if caller is None and _wants_page(scope, headers) and not self._is_open(scope["path"]):
                 await _redirect(sender, scope.get("root_path", "") + "/login")
                 return
-            await self.app(scope, _counted(scope, headers, receive), sender)
+            self._login(scope, caller)
+            _gradio(scope)
+            await self._counted(scope, caller, guarded(scope, headers, receive), sender)
         except Refused as refused:
             if scope["type"] == "http":
                 await _reply(sender, refused)
+
+    async def _counted(
+        self, scope: Scope, caller: Caller | None, receive: Receive, send: Send
+    ) -> None:
+        """Let one request in, and count it for as long as it lasts."""
+        if caller is None:
+            await self.app(scope, receive, send)
+            return
+        rules, path = self.accounts.rules, scope["path"]
+        what = "streams" if path.endswith("/events") else "requests"
+        lasting = what == "requests" and any(end in path for end in LASTING)
+        if lasting:  # its own limit is the queue of making
+            await self.app(scope, receive, send)
+            return
+        try:
+            rules.enter(caller.user, what)
+        except Full as full:
+            raise Refused(429, str(full), full.seconds) from None
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            rules.leave(caller.user, what)
 
     def _host(self, headers: dict[str, str]) -> None:
         host = urlsplit("//" + headers.get("host", "")).hostname or ""
@@ -94,18 +115,27 @@ class Gate:
         if foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site"):
             raise Refused(403, "this request came from another page; use the studio's own page")
 
-    def _login(self, scope: Scope, headers: dict[str, str]) -> bool:
-        """Attach the user; True means: send this page view to the login form."""
-        user = self.accounts.who(cookie(headers.get("cookie", "")))
-        scope.setdefault("state", {})["user"] = user
-        path = scope["path"]
-        if user is not None or any(
-            path == p or (p[-1] == "/" and path.startswith(p)) for p in self.open
-        ):
-            return False
-        if scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
-            return True
-        raise Refused(401, "log in first: open /login, or POST /api/v1/login")
+    def _caller(self, scope: Scope, headers: dict[str, str]) -> Caller | None:
+        """Who asks, attached for the routes; None when nobody is known."""
+        kind, _, bearer = headers.get("authorization", "").partition(" ")
+        token = bearer.strip() if kind.lower() == "bearer" else None
+        caller = self.accounts.caller(cookie(headers.get("cookie", "")), token)
+        state = scope.setdefault("state", {})
+        state["user"], state["caller"] = (caller.user if caller else None), caller
+        return caller
+
+    def _is_open(self, path: str) -> bool:
+        return any(path == p or (p[-1] == "/" and path.startswith(p)) for p in self.open)
+
+    def _login(self, scope: Scope, caller: Caller | None) -> None:
+        if caller is None and not self._is_open(scope["path"]):
+            raise Refused(401, "log in first: open /login, or POST /api/v1/login")
+        if caller is not None and caller.by == "program" and not scope["path"].startswith(API):
+            raise Refused(403, "a token is for /api/v1; log in to see the page")
+
+
+def _wants_page(scope: Scope, headers: dict[str, str]) -> bool:
+    return scope["method"] == "GET" and "text/html" in headers.get("accept", "")
 
 
 def cookie(header: str) -> str | None:
@@ -118,9 +148,16 @@ def cookie(header: str) -> str | None:
 
 
 def _gradio(scope: Scope) -> None:
-    """The page holds no Gradio events and no uploads: its doors for them stay shut."""
-    if scope["path"].startswith("/gradio_api") and scope["method"] not in SAFE:
+    """The page holds no Gradio events and no uploads: only what draws it is there."""
+    path = scope["path"]
+    if path.startswith((API, "/static/", "/study")) or path == "/login":
+        if path == "/login" and scope["method"] not in SAFE:
+            raise Refused(405, "POST to /api/v1/login")
+        return
+    if scope["method"] not in SAFE:
         raise Refused(403, "the studio takes requests on /api/v1 only")
+    if path not in GRADIO and not path.startswith(GRADIO_FOLDERS):
+        raise Refused(404, "there is no such page")
 
 
 def _is_address(host: str) -> bool:
@@ -129,31 +166,6 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _limit(path: str) -> int:
-    return next((most for end, most in UPLOADS.items() if path.endswith(end)), BODY)
-
-
-def _counted(scope: Scope, headers: dict[str, str], receive: Receive) -> Receive:
-    most = _limit(scope["path"])
-    too_big = Refused(413, f"the request is larger than {most // MEGABYTE} MB; send less at once")
-    length = headers.get("content-length", "0")
-    if not length.isdigit():
-        raise Refused(400, "content-length is not a number")
-    if int(length) > most:
-        raise too_big
-    seen = 0
-
-    async def counted() -> Any:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > most:
-            raise too_big
-        return message
-
-    return counted
 
 
 def _with_headers(scope: Scope, send: Send) -> Send:
@@ -165,6 +177,8 @@ def _with_headers(scope: Scope, send: Send) -> Send:
         if message["type"] == "http.response.start":
             given = {k.lower() for k, _ in message["headers"]}
             added = {**HEADERS, b"content-security-policy": policy.encode()}
+            if path.startswith(API):  # replies are about a person: no cache keeps them
+                added[b"cache-control"] = b"no-store"
             extra = [(k, v) for k, v in added.items() if k not in given]
             message = {**message, "headers": [*message["headers"], *extra]}
         await send(message)
@@ -175,6 +189,10 @@ def _with_headers(scope: Scope, send: Send) -> Send:
 async def _reply(send: Send, refused: Refused) -> None:
     body = json.dumps({"error": str(refused)}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    if refused.seconds:
+        headers.append((b"retry-after", b"%d" % refused.seconds))
+    if refused.status in (408, 413):  # the rest of the body is not waited for
+        headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -305,7 +305,9 @@ class Studio:
 
     def media(self, user: int, item: int) -> tuple[bytes, str]:
         """Bytes and type of a picture or passage this user may see."""
-        found = self.item(user, item)
+        return self.body(self.item(user, item))
+
+    def body(self, found: Any) -> tuple[bytes, str]:
         if found.kind == "text":
             return (found.text or "").encode(), "text/plain; charset=utf-8"
         return self.shelves.media(found)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.accounts import TRIES, Accounts
+from app.accounts import Accounts
+from app.lockout import NAME_TRIES
 from app.main import build
 from app.security import Gate
 
@@ -36,7 +37,7 @@ def test_every_route_but_the_open_ones_wants_a_login(gate: Any) -> None:
     paths = stranger.get("/api/v1/health").status_code, gate.app.openapi()["paths"]
     assert paths[0] == 200 and len(paths[1]) > 12
     for path, verbs in paths[1].items():
-        if path in ("/api/v1/health", "/api/v1/login"):
+        if path in ("/api/v1/health", "/api/v1/login", "/api/v1/join"):
             continue
         for verb in verbs:
             reply = stranger.request(verb, path.replace("{profile}", "1").replace("{item}", "1"))
@@ -77,10 +78,16 @@ def test_logout_ends_the_session_for_good(ann: Any) -> None:
 
 def test_wrong_passwords_are_slowed_down(gate: Any) -> None:
     client = TestClient(gate, base_url="http://localhost")
-    for _ in range(TRIES):
+    for _ in range(NAME_TRIES):
         assert "wrong" in _login(client, "ann", "guess").json()["error"]
     reply = _login(client, "ann")
-    assert reply.status_code == 401 and "too many tries" in reply.json()["error"]
+    assert reply.status_code == 429 and "too many tries" in reply.json()["error"]
+    assert 25 <= int(reply.headers["retry-after"]) <= 30
+
+
+def test_passwords_are_hashed_by_argon2id(studio: Any, gate: Any) -> None:
+    stored = studio.store.user("ann").password_hash
+    assert stored.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
 def test_only_a_hash_of_the_token_is_stored(studio: Any, ann: Any) -> None:
