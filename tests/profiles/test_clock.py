@@ -1,4 +1,4 @@
-"""A clock that jumps a year back, ten years on, or an hour: the order of things is not the clock's."""
+"""A clock that jumps, a year back or ten on: the order of things is not that of the clock."""
 
 import time
 
