@@ -1,13 +1,12 @@
 """Build the passage pool that ships: python -m engine.starter.build_passages [--raw FILE.npz]
 
 The sources are engine/starter/passages/NN-task.toml, one task a file, one text a voice, easy to
-edit by hand. Writes passages.jsonl, passages.safetensors and text_space.safetensors beside this
+edit by hand. Writes passages.jsonl.gz, passages.safetensors and text_space.safetensors beside this
 file. --raw also saves minilm, stats, tasks and voices for experiments with the recipe.
 """
 
 import argparse
 import hashlib
-import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from safetensors.numpy import save_file
 from engine.encoders import text_stats
 from engine.encoders.minilm import MiniLM
 from engine.starter import text_space
+from engine.starter.pool import write_records
 
 HERE = Path(__file__).parent
 SOURCES = HERE / "passages"
@@ -44,8 +44,7 @@ def gather(sources: Path = SOURCES) -> list[dict[str, str]]:
 
 def write(records: list[dict[str, str]], target: Path, raw: Path | None = None) -> None:
     """All files of the pool, the same on every run."""
-    lines = [json.dumps(record, ensure_ascii=False) for record in records]
-    (target / "passages.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_records(records, target / "passages.jsonl.gz")
     texts = [r["text"] for r in records]
     tasks, voices = [r["task"] for r in records], [r["voice"] for r in records]
     encoder, stats = MiniLM(), text_stats.measure_all(texts)
@@ -55,9 +54,9 @@ def write(records: list[dict[str, str]], target: Path, raw: Path | None = None) 
     made = text_space.make(minilm, stats, tasks, voices)
     save_file(made, str(target / "text_space.safetensors"))
     arrays: dict[str, Any] = {
-        "features": text_space.apply(made, minilm, stats),
+        "features": text_space.apply(made, minilm, stats).astype(np.float16),
         "minilm": minilm.astype(np.float16),
-        "stats": stats,
+        "stats": stats.astype(np.float16),
     }
     save_file(arrays, str(target / "passages.safetensors"))
     if raw is not None:

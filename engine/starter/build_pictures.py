@@ -1,8 +1,9 @@
 """Build the picture pool that ships: python -m engine.starter.build_pictures --work DIR
 
 Takes the icon packages by name with `npm pack` (see SETS), renders them with resvg, brings all to
-one size with the same drawn area, and writes pictures.zip, pictures.jsonl, pictures.safetensors,
-picture_space.safetensors and lite0.safetensors beside this file. Needs requirements-build.txt.
+one size with the same drawn area, and writes pictures.zip, pictures.jsonl.gz,
+pictures.safetensors, picture_space.safetensors and lite0.safetensors beside this file. Needs
+requirements-build.txt.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from safetensors.numpy import save_file
 from engine.encoders import picture_stats
 from engine.starter import space
 from engine.starter.choice import LEAST_STYLES, wanted
+from engine.starter.pool import write_records
 
 HERE = Path(__file__).parent
 SETS = {
@@ -185,8 +187,8 @@ def write(records: list[dict[str, Any]], bodies: list[bytes], raw: Path) -> None
         for record, body in zip(records, bodies, strict=True):
             archive.writestr(zipfile.ZipInfo(record["file"], (2026, 1, 1, 0, 0, 0)), body)
     by_concept = {r["concept"]: r["keywords"] for r in records}
-    lines = [json.dumps({k: v for k, v in r.items() if k != "keywords"}) for r in records]
-    (HERE / "pictures.jsonl").write_text("\n".join(lines) + "\n")
+    lines = [{k: v for k, v in r.items() if k != "keywords"} for r in records]
+    write_records(lines, HERE / "pictures.jsonl.gz")
     encode(records, bodies, by_concept, raw)
 
 

@@ -1,9 +1,10 @@
 """The pools that ship, read once and shared: records, features in the taste space, pictures."""
 
+import gzip
 import json
 import threading
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -54,9 +55,15 @@ class Pool:
             return self._open[0].read(str(self.records[row]["file"]))
 
 
-def _records(name: str) -> tuple[dict[str, Any], ...]:
-    with open(HERE / name, encoding="utf-8") as lines:
-        return tuple(json.loads(line) for line in lines)
+def write_records(records: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """One line of JSON a record, packed: the same bytes on every run."""
+    lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    path.write_bytes(gzip.compress(lines.encode(), 9, mtime=0))
+
+
+def read_records(path: Path) -> tuple[dict[str, Any], ...]:
+    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    return tuple(json.loads(line) for line in lines)
 
 
 @cache
@@ -69,7 +76,7 @@ def pictures() -> Pool:
     return Pool(
         "picture",
         "starter:picture",
-        _records("pictures.jsonl"),
+        read_records(HERE / "pictures.jsonl.gz"),
         arrays["features"].astype(np.float32),
         arrays["stats"].astype(np.float32),
         NAMES,
@@ -88,7 +95,7 @@ def passages() -> Pool:
     return Pool(
         "text",
         "starter:text",
-        _records("passages.jsonl"),
+        read_records(HERE / "passages.jsonl.gz"),
         arrays["features"].astype(np.float32),
         arrays["stats"].astype(np.float32),
         NAMES,

@@ -1,6 +1,5 @@
 """Texts to numbers: statistics by hand, MiniLM, and the taste space of passages."""
 
-import json
 import time
 
 import numpy as np
@@ -11,6 +10,7 @@ from engine.encoders import text_stats
 from engine.encoders.minilm import MiniLM
 from engine.encoders.starter_text import StarterText
 from engine.starter import build_passages
+from engine.starter.pool import passages
 
 ROW = {stat.name: k for k, stat in enumerate(text_stats.NAMES)}
 
@@ -30,8 +30,7 @@ def starter(minilm: MiniLM) -> StarterText:
 
 
 def shipped() -> list[str]:
-    lines = (build_passages.HERE / "passages.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line)["text"] for line in lines]
+    return [str(r["text"]) for r in passages().records]
 
 
 def test_names_and_words_are_distinct_and_told_plainly() -> None:
@@ -132,7 +131,7 @@ def test_minilm_does_not_mind_neighbours_or_order(minilm: MiniLM) -> None:
 
 def test_starter_text_gives_the_stored_features(starter: StarterText) -> None:
     stored = load_file(str(build_passages.HERE / "passages.safetensors"))["features"]
-    rows = list(range(0, len(stored), 12))
+    rows = list(range(0, len(stored), 30))
     texts = shipped()
     np.testing.assert_allclose(starter.encode([texts[i] for i in rows]), stored[rows], atol=1e-2)
 
