@@ -201,7 +201,7 @@ class Study:
     def begin(self, holder: Pass) -> dict[str, Any]:
         """The instructions were read: the question is shown."""
         session = self._must(holder)
-        return self._told(session, self.rows.show(session.profile), read=True)
+        return self._told(session, self.rows.show(session.profile))
 
     def answer(self, holder: Pass, given: Mapping[str, Any]) -> dict[str, Any]:
         """Durable before it returns what comes next."""
@@ -266,7 +266,7 @@ class Study:
         """The file as it was when this participant agreed."""
         return _parsed(self.rows.source(session.edition))
 
-    def _told(self, session: Session, at: Place | None, read: bool = False) -> dict[str, Any]:
+    def _told(self, session: Session, at: Place | None) -> dict[str, Any]:
         design = self._design(session)
         told: dict[str, Any] = {"title": design.title, "language": design.language}
         if at is None:
@@ -277,10 +277,10 @@ class Study:
                          "done": at.in_block[0], "questions": at.in_block[1]}  # fmt: skip
         told["medium"], told["form"] = design.medium, block.form
         told["answers"] = list(design.answers)
-        first = not (read or at.viewed) and at.in_block[0] == 0
+        first = not at.viewed and at.in_block[0] == 0
         if first and (block.instructions or len(design.blocks) > 1):
             return {**told, "stage": "instructions"}
-        if not (read or at.viewed):
+        if not at.noted:
             self.rows.show(session.profile)
         pool = self.studio.shelves.candidate
         shown = [_shown(pool(i)) for i in at.question.items]

@@ -11,7 +11,7 @@ import json
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlite_utils import Database
@@ -74,8 +74,8 @@ class Agreed:
 
 @dataclass(frozen=True)
 class Place:
-    """Where in the plan somebody is. `viewed`: it was on the screen before; `ahead`: what the
-    question after it shows.
+    """Where in the plan somebody is. `viewed`: it was on the screen before; `noted`: that it is
+    handed out now is written down already; `ahead`: what the question after it shows.
     """
 
     place: int
@@ -86,6 +86,7 @@ class Place:
     question: Question
     viewed: bool
     ahead: tuple[int, ...] = ()
+    noted: bool = False
 
 
 def code_hash(salt: bytes, code: str) -> bytes:
@@ -257,6 +258,7 @@ def show(db: Database, profile: int, now: float) -> Place | None:
         db.execute(
             "INSERT OR IGNORE INTO study_views VALUES (?, ?, ?)", [profile, found.place, now]
         )
+        found = replace(found, viewed=True, noted=True)
     return found
 
 

@@ -47,13 +47,17 @@ def test_consent_is_to_the_text_that_was_read(door: Door, tmp_path: Path) -> Non
     assert client.post("/api/v1/study/consent", json=body).status_code == 422
 
 
-def test_a_pause_on_another_device_goes_on_at_the_same_question(door: Door, tmp_path: Path) -> None:
+def test_a_pause_on_another_device_goes_on_at_the_same_question(
+    studio: Any, door: Door, tmp_path: Path
+) -> None:
     path = study(tmp_path, codes=SECRET)
     stopped = Simulated(UTILITY, 0.0, 1).sit(door(path), SECRET, most=5)
     other = door(path)
     again = enter(other, SECRET).json()
     assert again["stage"] == "question" and again["place"] == 5
     assert again["question"] == stopped["question"]
+    seen = rows(studio, "SELECT place, count(*) FROM study_views GROUP BY place")
+    assert seen == [(0, 1), (1, 1), (2, 1), (3, 1), (4, 1), (5, 2)], "a return is noted"
     late = answer(door(path), stopped, "skip")
     assert late.status_code == 403, "no pass, no answer"
     assert answer(other, again, "skip").json()["place"] == 6
