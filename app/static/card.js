@@ -5,6 +5,7 @@ import { Answers } from "./answers.js";
 import { hideToast, shortcuts, toast, zoom } from "./dialogs.js";
 import { able, button, clear, h, icon } from "./dom.js";
 import { Grid, task } from "./grid.js";
+import { done, guide } from "./guide.js";
 import { Pair } from "./pair.js";
 import { HERE, MEDIA, ensure, keep, on, recall, setMedium, setProgress, state, tell, use } from "./state.js";
 import { startOffer } from "./starting.js";
@@ -36,10 +37,11 @@ export class Card {
     this.why = new Why((text, bad) => this.say(text, bad));
     this.status = h("p", { class: "status", role: "status", "aria-live": "polite" });
     this.pips = h("p", { class: "pips" });
+    this.guide = guide();
     this.create = button(t("Show me"), () => this.showMe(), { kind: "show" });
     this.node = h("section", { class: "page choose", "aria-label": t("Choose") },
       h("div", { class: "topline" }, h("div", { class: "asked" }, this.heading, this.task), (this.side = h("div", { class: "side" }, this.pips, this.create, mediumSwitch()))),
-      this.stage, this.status, this.answers.node, this.why.node, startOffer());
+      this.guide.node, this.stage, this.status, this.answers.node, this.why.node, startOffer());
     on("profile", () => this.load());
     on("medium", () => this.load());
     on("progress", (medium) => medium === state.medium && this.#tellProgress());
@@ -75,6 +77,7 @@ export class Card {
 
   #first() {
     this.question = null;
+    this.guide.show(null);
     this.node.dataset.view = "first";
     clear(this.heading, t("Pick what you like"));
     clear(this.task, HERE ? t("Three picks are enough. Nothing you choose leaves this machine.") : t("Three picks are enough. Nothing you choose leaves the machine the studio runs on."));
@@ -132,6 +135,8 @@ export class Card {
     this.create.hidden = this.question.kind === "grid";
     able(this.create, this.enough);
     this.node.setAttribute("aria-busy", String(this.busy));
+    if (this.enough) done("pick");
+    this.guide.show(this.question.kind === "pair" ? "on" : this.enough ? "show" : "pick");
     this.#tellProgress();
   }
 
@@ -167,6 +172,7 @@ export class Card {
       const reply = await insist("answers", body, () => this.say(t("Not saved yet, trying again."), true));
       stored = true;
       keep(PENDING, null);
+      if (this.question.kind === "pair") done("on");
       this.say(this.#said(outcome, strength));
       if (outcome.picks && reply.next.reasons.length) this.why.ask(state.profile.id, reply.seq, reply.next.reasons);
       else this.why.hide();
@@ -234,6 +240,7 @@ export class Card {
   async showMe() {
     if (!this.enough || this.busy) return;
     if (this.picks.length && !(await this.answer({ picks: [...this.picks] }))) return;
+    done("show");
     go("create");
     tell("make", state.medium);
   }

@@ -4,6 +4,7 @@ import { stream } from "./api.js";
 import { toast } from "./dialogs.js";
 import { button, h, percent } from "./dom.js";
 import { Gallery } from "./gallery.js";
+import { done, guide } from "./guide.js";
 import { ended, stored } from "./judge.js";
 import { keepTaste } from "./keeptaste.js";
 import { settingsOf } from "./png.js";
@@ -23,8 +24,10 @@ export class Create {
     this.status = h("p", { class: "status", role: "status", "aria-live": "polite" });
     this.results = new Results((strength) => this.#choose(strength));
     this.kept = keepTaste();
+    this.guide = guide();
+    on("named", () => done("keep"));
     this.gallery = new Gallery((row) => this.again(row), () => this.run());
-    this.node = h("section", { class: "page create", "aria-label": t("Create") }, this.form, this.status, this.results.node, this.kept.node, this.gallery.node);
+    this.node = h("section", { class: "page create", "aria-label": t("Create") }, this.form, this.status, this.guide.node, this.results.node, this.kept.node, this.gallery.node);
     document.addEventListener("keydown", (event) => this.#keys(event));
     on("make", () => this.run());
     on("try", () => ((this.depth.value = "tuned"), this.run()));
@@ -127,6 +130,7 @@ export class Create {
     const enough = state.progress[state.medium]?.enough;
     if (!this.shown) this.say(enough ? "" : t("Not in your taste yet: three picks change that."));
     this.kept.update(Boolean(this.shown));
+    if (!this.shown) this.guide.show(null);
   }
 
   #keys(event) {
@@ -211,6 +215,7 @@ export class Create {
 
   #done(line, run) {
     stored(run, line.generation);
+    if (run.personal && !state.profile?.named) this.guide.show("keep");
     this.kept.update(true);
     this.gallery.mark();
   }

@@ -43,12 +43,12 @@ export function confirm(title, lines, action, kind = "danger") {
       button(action, () => close(true), { kind }))));
 }
 
-let toastBox = null;
+// There from the start: what comes into a live region is read out, a region that comes with it is not.
+const toastBox = document.body.appendChild(h("div", { class: "toast", role: "status", "aria-live": "polite" }));
 let toastTimer = 0;
 
 /** A short word at the bottom, for ten seconds, with one way back. */
 export function toast(text, action = null, { bad = false } = {}) {
-  toastBox ??= document.body.appendChild(h("div", { class: "toast", role: "status", "aria-live": "polite" }));
   clearTimeout(toastTimer);
   const back = action && button(action.text, () => (hideToast(), action.run()), { kind: "quiet" });
   clear(toastBox, h("span", { text }), back);
@@ -57,7 +57,7 @@ export function toast(text, action = null, { bad = false } = {}) {
   toastTimer = setTimeout(hideToast, 10000);
 }
 
-export const hideToast = () => toastBox?.classList.remove("shown");
+export const hideToast = () => toastBox.classList.remove("shown");
 
 /** Pictures or passages, large. */
 export function zoom(items) {

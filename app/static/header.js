@@ -12,7 +12,7 @@ import { number, said, t, tn } from "./words.js";
 const HALTED = { paused: t("tuning paused"), interrupted: t("tuning interrupted"), failed: t("tuning failed") };
 
 export function header(offline) {
-  return h("div", { class: "bar", role: "banner" }, profileMenu(), meter(), h("span", { class: "gap" }),
+  return h("div", { class: "bar", role: "group", "aria-label": t("Your taste and this studio") }, profileMenu(), meter(), h("span", { class: "gap" }),
     jobChip(), makingChip(), deviceChip(), lockChip(offline), gear());
 }
 
@@ -86,7 +86,10 @@ function meter() {
   const steps = h("span", { class: "steps", role: "meter", "aria-label": t("Knows you"), "aria-valuemin": 0, "aria-valuemax": 5 },
     [1, 2, 3, 4, 5].map(() => h("i")));
   const count = h("span", { class: "count" });
-  const node = h("div", { class: "meter" }, h("span", { class: "label", text: t("knows you") }), steps, count);
+  // Said aloud when a step is gained or lost, not at every answer.
+  const aloud = h("span", { class: "unseen", role: "status" });
+  let before = null;
+  const node = h("div", { class: "meter" }, h("span", { class: "label", text: t("knows you") }), steps, count, aloud);
   const paint = () => {
     const progress = state.progress[state.medium];
     const level = progress?.level ?? 0;
@@ -95,6 +98,9 @@ function meter() {
     steps.setAttribute("aria-valuenow", level);
     steps.setAttribute("aria-valuetext", words);
     node.title = words;
+    const whose = `${state.profile?.id} ${state.medium}`;
+    if (before?.whose === whose && before.level !== level) aloud.textContent = t("Knows you: {level}.", { level: LEVELS[level] });
+    if (progress) before = { whose, level };
     const answers = progress?.answers ?? state.profile?.answers?.[state.medium] ?? 0;
     clear(count, number(answers), h("span", { class: "unit", text: ` ${tn("answer", "answers", answers)}` }));
   };

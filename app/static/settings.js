@@ -3,6 +3,7 @@
 import { get, post, root } from "./api.js";
 import { shortcuts, toast } from "./dialogs.js";
 import { button, clear, h, icon } from "./dom.js";
+import { guideAgain } from "./guide.js";
 import { helping } from "./starting.js";
 import { keep, on, recall, state } from "./state.js";
 import { studies } from "./studies.js";
@@ -51,7 +52,7 @@ export function settings() {
   clear(shut, icon("close"));
   node = h("div", { class: "settings", role: "region", "aria-label": t("Settings"), inert: true, on: { keydown: (event) => event.key === "Escape" && toggleSettings() } },
     h("header", {}, h("h2", { text: t("Settings") }), shut), speech(), look(), drawing(), helping(), studies(), facts, privacy(),
-    h("section", {}, h("h3", { text: t("Keys") }), button(t("Show the keys"), shortcuts)), doctor(), goodbye());
+    h("section", {}, h("h3", { text: t("Keys and guide") }), h("div", { class: "row" }, button(t("Show the keys"), shortcuts), guideAgain())), doctor(), goodbye());
   on("system", paint);
   paint();
   return node;

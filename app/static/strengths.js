@@ -38,7 +38,7 @@ export class Strengths {
     clear(this.row, [...this.tiles.values()]);
     this.#mark(run.strength);
     this.node.hidden = false;
-    this.node.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    this.node.scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth" });
     const body = { prompt: run.prompt, seed: run.seed, index: number };
     if (run.depth && run.depth !== "instant") body.depth = run.depth;
     try {
