@@ -6,6 +6,7 @@ is seen as one and not as a reply.
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -62,7 +63,9 @@ class World:
     known: dict[str, list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        # In a thread of its own: a browser under test has the loop of the main one.
         self.loop = asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, name="world", daemon=True).start()
 
     def send(
         self,
@@ -79,9 +82,8 @@ class World:
         told = {"host": "localhost", **(headers or {})}
         if isinstance(body, bytes) and "content-length" not in told:
             told["content-length"] = str(len(body))
-        return self.loop.run_until_complete(
-            _sent(self.gate, _scope(method, path, told), pieces, endless)
-        )
+        coming = _sent(self.gate, _scope(method, path, told), pieces, endless)
+        return asyncio.run_coroutine_threadsafe(coming, self.loop).result()
 
     def json(self, method: str, path: str, value: Any = None) -> Reply:
         body = b"" if value is None else json.dumps(value).encode()
@@ -176,8 +178,7 @@ def world(folder: Path) -> Iterator[World]:
         made = World(studio, Gate(build(studio, accounts), accounts), studio.store.local_user())
         fill(made)
         yield made
-        made.loop.run_until_complete(made.loop.shutdown_default_executor())
-        made.loop.close()
+        made.loop.call_soon_threadsafe(made.loop.stop)
 
 
 def fill(made: World) -> None:
