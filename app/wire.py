@@ -78,6 +78,7 @@ def profile(row: Any, counts: dict[str, int]) -> dict[str, Any]:
         "purpose": row.purpose,
         "colour": row.colour,
         "named": row.named,
+        "simulated": row.simulated,
         "created": row.created,
         "answers": {"picture": counts.get("picture", 0), "text": counts.get("text", 0)},
     }

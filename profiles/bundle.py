@@ -103,7 +103,7 @@ def _parts(db: Database, profile_id: int) -> tuple[dict[str, bytes], list[str]]:
     ]
     number = {question.id: n for question, n, _ in asked}
     parts = {
-        "profile": _lines([{name: told[name] for name in PROFILE}]).rstrip(b"\n"),
+        "profile": _lines([_marked(told)]).rstrip(b"\n"),
         "items": _lines(_item(row) for row in rows),
         "questions": _lines(_question(*entry, place, number) for entry in asked),
         "answers": _lines(_answer(row, number) for row in answers.rows(db, profile_id)),
@@ -119,6 +119,12 @@ def _parts(db: Database, profile_id: int) -> tuple[dict[str, bytes], list[str]]:
         parts["notes"] = _lines(noted)
     own = {row[2] for row in rows if row[8]}
     return {**parts, **_states(db, profile_id), **_spaces(db, own)}, [r[2] for r in rows if r[7]]
+
+
+def _marked(told: Mapping[str, Any]) -> dict[str, Any]:
+    """A simulated person's file says so, in a word that an older Penchant refuses."""
+    mark = {"simulated": True} if told["simulated"] else {}
+    return {name: told[name] for name in PROFILE} | mark
 
 
 def _carried(rows: Sequence[Carried]) -> dict[str, bytes]:

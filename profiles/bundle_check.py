@@ -118,11 +118,13 @@ def check(parts: Mapping[str, bytes]) -> Loaded:
 
 
 def _profile(value: Any) -> Profile:
-    told = fields(value, PROFILE, "profile")
+    marked = isinstance(value, dict) and value.get("simulated") is True
+    told = fields(value, {**PROFILE, "simulated": bool} if marked else PROFILE, "profile")
     name, purpose = _text(told["name"], 200), _text(told["purpose"], 2000)
     if not re.fullmatch(r"(#[0-9a-fA-F]{6})?", told["colour"]):
         raise BadBundle("profile: the colour is not of the form #rrggbb")
-    return Profile(0, 0, name, purpose, told["colour"], _time(told["created"]), told["named"])
+    made, named = _time(told["created"]), told["named"]
+    return Profile(0, 0, name, purpose, told["colour"], made, named, marked)
 
 
 def _item(told: dict[str, Any], parts: dict[str, bytes]) -> NewItem:

@@ -20,6 +20,8 @@ COLUMNS = ("seq", "created", "act", "kind", "question", "form", "rule", "repeat_
            "outcome", "target", "effective", "strength", "ms", "source", "key", "predicted",
            "note", "extra", "reason", "reason_words", "verdict", "prompt",
            "chosen", "rejected")  # fmt: skip
+# Only where the person is: no file of a real person's answers looks different for it.
+SIMULATED = {"simulated": True}
 
 
 def answers_jsonl(store: Store, profile_id: int) -> Iterator[str]:
@@ -30,16 +32,17 @@ def answers_jsonl(store: Store, profile_id: int) -> Iterator[str]:
 
 def answers_csv(store: Store, profile_id: int) -> Iterator[str]:
     """The same rows as a table; the first line names the columns."""
-    yield csv_line(COLUMNS)
+    columns = (*COLUMNS, *(SIMULATED if store.profile(profile_id).simulated else ()))
+    yield csv_line(columns)
     for row in store.read(lambda db: portable(db, profile_id)):
-        yield csv_line([cell(row.get(name)) for name in COLUMNS])
+        yield csv_line([cell(row.get(name)) for name in columns])
 
 
 def portable(db: Database, profile_id: int) -> list[dict[str, Any]]:
     """The log with questions by number and items by hash: the outcome as it was given, the verdict
     of a second look beside it, and chosen and rejected as both together say.
     """
-    people.profile(db, profile_id)
+    mark = SIMULATED if people.profile(db, profile_id).simulated else {}
     shown = {
         row[0]: row[1:]
         for row in db.execute(
@@ -56,7 +59,7 @@ def portable(db: Database, profile_id: int) -> list[dict[str, Any]]:
     made = (
         (row, why.get(row["seq"]), held.get(row["seq"])) for row in answers.rows(db, profile_id)
     )
-    return [_row(row, shown, numbers, act) | _reason(given) for row, given, act in made]
+    return [_row(row, shown, numbers, act) | _reason(given) | mark for row, given, act in made]
 
 
 def _reason(given: reasons.Reason | None) -> dict[str, Any]:
@@ -75,7 +78,7 @@ def told(store: Store, profile_id: int) -> list[dict[str, Any]]:
 
 
 def _told(db: Database, profile_id: int) -> list[dict[str, Any]]:
-    people.profile(db, profile_id)
+    mark = SIMULATED if people.profile(db, profile_id).simulated else {}
     items = {
         number: {"hash": digest, "prompt": prompt, "text": text, "made": made}
         for number, digest, prompt, text, made in db.execute(
@@ -88,7 +91,7 @@ def _told(db: Database, profile_id: int) -> list[dict[str, Any]]:
     held = verdicts.holding(verdicts.rows(db, profile_id))
     given = (r for r in answers.rows(db, profile_id) if r["act"] == "answer" and r["effective"])
     rows = ({**r, "outcome": verdicts.outcome(r, held.get(r["seq"]))} for r in given)
-    return [_full(row, items) | _reason(why.get(row["seq"])) for row in rows]
+    return [_full(row, items) | _reason(why.get(row["seq"])) | mark for row in rows]
 
 
 def _full(row: dict[str, Any], items: dict[int, dict[str, Any]]) -> dict[str, Any]:

@@ -376,3 +376,16 @@ BEGIN SELECT raise(ABORT, 'the audit log only grows at its end'); END;
 def m005_people(db: Database) -> None:
     """Who keeps the studio, who is locked, one-time and program tokens, and the audit log."""
     db.executescript(PEOPLE)
+
+
+SIMULATED = """
+ALTER TABLE profiles ADD COLUMN simulated INTEGER NOT NULL DEFAULT 0 CHECK (simulated IN (0, 1));
+CREATE TRIGGER simulated_stays BEFORE UPDATE OF simulated ON profiles
+BEGIN SELECT raise(ABORT, 'whether a person is simulated is never changed'); END;
+"""
+
+
+@steps()
+def m006_simulated(db: Database) -> None:
+    """Examples: tastes of simulated people, marked for good."""
+    db.executescript(SIMULATED)

@@ -87,11 +87,14 @@ def of_people(
     store: Store, profile_ids: Sequence[int], kind: Kind, method: str, space: str,
     array: str = "mean",
 ) -> Neighbours:  # fmt: skip
-    """Over profiles, by the array of this name (d,) in their latest state, where there is one."""
+    """Over profiles, by the array of this name (d,) in their latest state, where there is one.
+
+    A simulated person is nobody's neighbour.
+    """
     rows: dict[int, Array] = {}
     for profile in profile_ids:
         version = store.latest_version(profile, kind, method, space)
-        if version is not None:
+        if version is not None and not store.profile(profile).simulated:
             rows[profile] = np.asarray(store.version_arrays(version.id)[array], np.float32)
     if not rows:
         raise ValueError(

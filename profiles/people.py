@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import astuple
 from typing import Any
 
 from sqlite_utils import Database
@@ -9,7 +10,7 @@ from sqlite_utils import Database
 from profiles.profile import Profile, User
 
 SESSIONS = 8
-PROFILE = "SELECT id, user_id, name, purpose, colour, created, named FROM profiles"
+PROFILE = "SELECT id, user_id, name, purpose, colour, created, named, simulated FROM profiles"
 
 
 def local_user(db: Database, now: float) -> int:
@@ -67,9 +68,9 @@ def end_session(db: Database, token_hash: bytes) -> None:
 def add_profile(db: Database, new: Profile) -> Profile:
     """Store `new`; its id is ignored and given anew."""
     cursor = db.execute(
-        "INSERT INTO profiles(user_id, name, purpose, colour, created, named)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        [new.user_id, new.name, new.purpose, new.colour, new.created, int(new.named)],
+        "INSERT INTO profiles(user_id, name, purpose, colour, created, named, simulated)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [*astuple(new)[1:6], int(new.named), int(new.simulated)],
     )
     return profile(db, int(cursor.lastrowid or 0))
 
@@ -130,5 +131,5 @@ def events(db: Database, user_id: int, limit: int) -> list[dict[str, Any]]:
 
 
 def _profile(row: tuple[Any, ...]) -> Profile:
-    number, user_id, name, purpose, colour, created, named = row
-    return Profile(number, user_id, name, purpose, colour, created, bool(named))
+    number, user_id, name, purpose, colour, created, named, simulated = row
+    return Profile(number, user_id, name, purpose, colour, created, bool(named), bool(simulated))

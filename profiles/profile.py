@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Profile:
-    """One person's taste for one purpose. `created` is in seconds since 1970, UTC."""
+    """One person's taste for one purpose. `created` is in seconds since 1970, UTC.
+
+    `simulated`: an example, answered by a program; it never counts as somebody.
+    """
 
     id: int
     user_id: int
@@ -14,6 +17,7 @@ class Profile:
     colour: str = ""
     created: float = 0.0
     named: bool = False
+    simulated: bool = False
 
 
 @dataclass(frozen=True)

@@ -181,11 +181,12 @@ class Starts:
         self.write(lambda db: people.add_event(db, (user, profile), HELPS, text, time.time()))
 
     def helping(self, user: int) -> list[int]:
-        """Profiles of the user that may help; none may unless it was switched on."""
+        """Profiles of the user that may help, each switched on; an example never does."""
         found = self.read(
             lambda db: db.execute(
                 "SELECT profile_id, json_extract(detail, '$.on'), max(e.id) FROM events e"
                 " JOIN profiles p ON p.id = e.profile_id WHERE e.what = ? AND p.user_id = ?"
+                " AND NOT p.simulated"
                 " GROUP BY profile_id ORDER BY profile_id", [HELPS, user],
             ).fetchall()
         )  # fmt: skip
