@@ -136,12 +136,11 @@ def admitted(studio: Studio, options: Any) -> Accounts:
     return accounts
 
 
-def serve(
-    options: Any, draws: Any = None, say: Callable[[str], None] = lambda text: None
-) -> None:
+def serve(options: Any, draws: Any = None, say: Callable[[str], None] = lambda text: None) -> None:
     """Run until interrupted. `say`: what a person at the terminal is told."""
     import uvicorn
 
+    from app import connections
     from app.cli import address
 
     gate, studio = make(options, draws)
@@ -150,6 +149,7 @@ def serve(
         say(f"One-time token: {first}  (open {address(options)}/login#{first}, choose a name "
             "and a password)")  # fmt: skip
     sys.setswitchinterval(SWITCH)
+    connections.more_files()
     if options.browser:
         threading.Thread(target=_open, args=(address(options),), daemon=True).start()
     uvicorn.run(
@@ -158,7 +158,9 @@ def serve(
         port=options.port,
         log_level="warning",
         loop="uvloop",
-        http="httptools",
+        http=connections.Connection,
+        limit_concurrency=connections.MOST,
+        timeout_keep_alive=15,
         root_path=options.root_path or "",
         ssl_keyfile=options.tls_keyfile,
         ssl_certfile=options.tls_certfile,

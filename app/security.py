@@ -5,10 +5,10 @@ Written as plain ASGI so that streamed bodies are counted and streamed replies a
 
 import ipaddress
 import json
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import urlsplit
 
 from app.accounts import COOKIE, Accounts, Caller
 from app.bodies import Refused, guarded
@@ -37,6 +37,7 @@ FRAME = (
     "connect-src 'self'; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
+HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9.-]+)(?::[0-9]{1,5})?")
 HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"x-frame-options": b"DENY",
@@ -67,7 +68,7 @@ class Gate:
             self._host(headers)
             self._origin(scope, headers)
             caller = self._caller(scope, headers)
-            if caller is None and _wants_page(scope, headers) and not self._is_open(scope["path"]):
+            if caller is None and _wants_page(scope, headers) and not self._is_open(path_of(scope)):
                 await _redirect(sender, scope.get("root_path", "") + "/login")
                 return
             self._login(scope, caller)
@@ -84,7 +85,7 @@ class Gate:
         if caller is None:
             await self.app(scope, receive, send)
             return
-        rules, path = self.accounts.rules, scope["path"]
+        rules, path = self.accounts.rules, path_of(scope)
         what = "streams" if path.endswith("/events") else "requests"
         lasting = what == "requests" and any(end in path for end in LASTING)
         if lasting:  # its own limit is the queue of making
@@ -100,18 +101,20 @@ class Gate:
             rules.leave(caller.user, what)
 
     def _host(self, headers: dict[str, str]) -> None:
-        host = urlsplit("//" + headers.get("host", "")).hostname or ""
+        told = HOST.fullmatch(headers.get("host", ""))
+        host = told[1].strip("[]").lower() if told else ""
         if host in ("localhost", "127.0.0.1", "::1"):
             return
         if self.beyond and _is_address(host):
             return
-        raise Refused(403, f"host {host[:80]!r} is not this studio; open it by its address")
+        name = headers.get("host", "")[:80]
+        raise Refused(403, f"host {name!r} is not this studio; open it by its address")
 
     def _origin(self, scope: Scope, headers: dict[str, str]) -> None:
         if scope["method"] in SAFE:
             return
         origin = headers.get("origin")
-        foreign = origin is not None and urlsplit(origin).netloc != headers.get("host")
+        foreign = origin is not None and origin.partition("://")[2] != headers.get("host")
         if foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site"):
             raise Refused(403, "this request came from another page; use the studio's own page")
 
@@ -128,10 +131,17 @@ class Gate:
         return any(path == p or (p[-1] == "/" and path.startswith(p)) for p in self.open)
 
     def _login(self, scope: Scope, caller: Caller | None) -> None:
-        if caller is None and not self._is_open(scope["path"]):
+        if caller is None and not self._is_open(path_of(scope)):
             raise Refused(401, "log in first: open /login, or POST /api/v1/login")
-        if caller is not None and caller.by == "program" and not scope["path"].startswith(API):
+        if caller is not None and caller.by == "program" and not path_of(scope).startswith(API):
             raise Refused(403, "a token is for /api/v1; log in to see the page")
+
+
+def path_of(scope: Scope) -> str:
+    """The address below --root-path, which the server puts before every path."""
+    path, root = str(scope.get("path", "")), str(scope.get("root_path", "")).rstrip("/")
+    inside = root and (path == root or path.startswith(root + "/"))
+    return path[len(root) :] or "/" if inside else path
 
 
 def _wants_page(scope: Scope, headers: dict[str, str]) -> bool:
@@ -149,7 +159,7 @@ def cookie(header: str) -> str | None:
 
 def _gradio(scope: Scope) -> None:
     """The page holds no Gradio events and no uploads: only what draws it is there."""
-    path = scope["path"]
+    path = path_of(scope)
     if path.startswith((API, "/static/", "/study")) or path == "/login":
         if path == "/login" and scope["method"] not in SAFE:
             raise Refused(405, "POST to /api/v1/login")
@@ -169,7 +179,7 @@ def _is_address(host: str) -> bool:
 
 
 def _with_headers(scope: Scope, send: Send) -> Send:
-    path = scope.get("path", "")
+    path = path_of(scope)
     ours = path.startswith(("/api/v1", "/static", "/login")) or path == "/study"
     policy = STRICT if ours and path != "/api/v1/docs" else FRAME
 
