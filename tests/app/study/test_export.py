@@ -164,3 +164,11 @@ def test_deleting_leaves_nothing_and_says_so(studio: Any, door: Door, tmp_path: 
     for file in studio.store.folder.glob("penchant.db*"):
         assert b"Text number" not in file.read_bytes(), file.name
     assert Simulated(UTILITY, 0.0, 1).sit(door(path), SECRET)["stage"] == "done", "it goes on anew"
+
+
+def test_the_bench_gives_the_agreement_back() -> None:
+    from tests.bench.study import run
+
+    told = run(quick=True)["figures"]
+    assert told["answers"] == told["answers_exported"] == 9 * 12
+    assert told["agreement_known"] == told["agreement_exported"]

@@ -147,3 +147,13 @@ def test_a_folder_stands_for_the_studies_in_it(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     with pytest.raises(BadStudy, match="holds no study"):
         files([str(tmp_path / "none")])
+
+
+def test_the_example_of_the_docs_is_in_order() -> None:
+    folder = Path(__file__).resolve().parents[3] / "docs"
+    design, blocks = looked((folder / "study" / "drawings.toml").read_text(), folder / "study")
+    planned = plan(design, blocks, "ann")
+    assert [p.role for p in planned].count("repeat") == 2 and len(planned) == 16
+    page = (folder / "study.md").read_text()
+    words = {"title", "repeats", "confidence", "blocks.attention", "same", "shown", *design.answers}
+    assert all(word in page for word in words)
