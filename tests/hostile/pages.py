@@ -22,8 +22,9 @@ WAIT = 30_000
 # Elements that none of our pages has, and attributes that none of our elements has.
 FOUND = """() => [...document.querySelectorAll('*')].filter((node) =>
   [...node.attributes].some((a) => /^on/i.test(a.name) && /alert|fetch|evil/.test(a.value)
-    || ['src', 'href', 'action', 'formaction', 'data', 'srcdoc', 'srcset', 'poster', 'style', 'ping']
-      .includes(a.name.toLowerCase()) && /evil\\.example|javascript:|vbscript:/i.test(a.value))
+    || ['src', 'href', 'action', 'formaction', 'data', 'srcdoc', 'srcset', 'poster', 'style',
+      'ping'].includes(a.name.toLowerCase())
+    && /evil\\.example|javascript:|vbscript:/i.test(a.value))
   || node.localName === 'script' && /alert|evil/.test(node.textContent)
   || node.localName === 'style' && /evil\\.example/.test(node.textContent))
   .map((node) => node.outerHTML.slice(0, 200))"""
@@ -151,10 +152,7 @@ class Watch:
 def visit(browser: Any, address: str, profile: int, texts: Sequence[str]) -> Watch:
     """Every page, drawer and list of one person, as they stand after `plant`."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.add_init_script(
-        f"if (!localStorage.getItem('seen')) {{ localStorage.setItem('penchant.profile', {profile});"
-        " localStorage.setItem('seen', 1) }"
-    )
+    context.add_init_script(f"localStorage.setItem('penchant.profile', {profile})")
     page = context.new_page()
     watch = Watch(page, address)
     page.goto(address)
