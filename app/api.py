@@ -23,7 +23,7 @@ from app.api_people import people_routes
 from app.api_reasons import reason_routes
 from app.api_starting import starting_routes
 from app.bending import depths
-from app.doors import Form, Id, Key, Making, Medium, Streamed, Strict, User
+from app.doors import Form, Id, Key, Making, Medium, Streamed, Strict, User, voted
 from app.making import Unavailable
 from app.picture_models import BadModel
 from app.studio import Studio
@@ -190,6 +190,20 @@ def _pulse(studio: Studio, user: int, profile: int) -> str:
     return json.dumps(studio.pulse(user, profile))
 
 
+def answered(studio: Studio, user: int, given: AnswerIn) -> dict[str, Any]:
+    """The verb of a vote; app/lane.py calls it too."""
+    studio.rules.spend(user, "comparisons")
+    return studio.answer(
+        user,
+        given.question_id,
+        given.outcome,
+        key=given.idempotency_key,
+        strength=given.strength,
+        ms=given.ms,
+        source=given.source,
+    )
+
+
 def _answers(router: APIRouter, studio: Studio) -> None:
     @router.get("/profiles/{profile}/question")
     def question(
@@ -198,17 +212,8 @@ def _answers(router: APIRouter, studio: Studio) -> None:
         return studio.question(user, profile, medium, kind)
 
     @router.post("/answers")
-    def answer(given: AnswerIn, user: User) -> dict[str, Any]:
-        studio.rules.spend(user, "comparisons")
-        return studio.answer(
-            user,
-            given.question_id,
-            given.outcome,
-            key=given.idempotency_key,
-            strength=given.strength,
-            ms=given.ms,
-            source=given.source,
-        )
+    async def answer(given: AnswerIn, user: User) -> dict[str, Any]:
+        return await voted(answered, studio, user, given)
 
     @router.post("/profiles/{profile}/undo")
     def undo(profile: Id, given: StepIn, user: User) -> dict[str, Any]:
@@ -304,6 +309,18 @@ def _carrying(router: APIRouter, studio: Studio) -> None:
         return await asyncio.to_thread(studio.import_bundle, user, await request.body())
 
 
+STATUS: dict[Any, int] = {
+    Missing: 404,
+    Bad: 422,
+    Conflict: 409,
+    Full: 429,
+    WrongSpace: 409,
+    Unavailable: 503,
+    BadModel: 503,
+    Unwritable: 507,
+}
+
+
 def handlers() -> dict[Any, Callable[..., Any]]:
     """Errors of the Studio as JSON that names the cure."""
 
@@ -314,13 +331,4 @@ def handlers() -> dict[Any, Callable[..., Any]]:
 
         return handle
 
-    return {
-        Missing: reply(404),
-        Bad: reply(422),
-        Conflict: reply(409),
-        Full: reply(429),
-        WrongSpace: reply(409),
-        Unavailable: reply(503),
-        BadModel: reply(503),
-        Unwritable: reply(507),
-    }
+    return {kind: reply(status) for kind, status in STATUS.items()}

@@ -102,7 +102,9 @@ class Checks:
             last = self.studio.store.last_answer(profile, kind)
             # Nothing is taken back up to the last one: the mind is read anew, as a restore does.
             minds.back_to(profile, kind, last.seq if last else 0, key)
-        self.studio.ahead.do(("refit", profile, kind), lambda: _refit(minds, profile, kind), 0.0)
+        self.studio.ahead.slowly(
+            ("refit", profile, kind), lambda: _refit(minds, profile, kind), 0.0
+        )
         return {"seq": seq, "act": act, "duplicate": not stored}
 
     def why(self, user: int, profile: int, kind: Kind, item: int) -> dict[str, Any]:

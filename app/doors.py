@@ -1,16 +1,18 @@
 """What all routes share: who calls, strict bodies, and lines streamed out of a blocking verb."""
 
 import asyncio
+import functools
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from fastapi import Depends, HTTPException, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.meek import VOTES
 from app.turns import ASKING, Left, Visit
 from app.wire import Bad, Missing
 
@@ -20,8 +22,12 @@ if TYPE_CHECKING:
 Medium = Literal["picture", "text"]
 Form = Literal["grid", "pair"]
 Key = Annotated[str, Field(min_length=8, max_length=80, pattern=r"^[A-Za-z0-9_.:-]+$")]
+T = TypeVar("T")
 Id = Annotated[int, Field(ge=1, le=2**53)]
 
+# Votes at work at once. Few, for they share one interpreter; more than one, so that those who wait
+# for the disk share its commit.
+VOTERS = ThreadPoolExecutor(2, "voting")
 MOST = 64
 MAKERS = ThreadPoolExecutor(MOST, "making")
 # How often somebody who waits is told their place.
@@ -104,6 +110,13 @@ async def caller(request: Request) -> int:
 
 
 User = Annotated[int, Depends(caller)]
+
+
+async def voted(verb: Callable[..., T], *words: Any, **named: Any) -> T:
+    """A verb of the click path, in threads that no slow route can fill."""
+    run = functools.partial(verb, *words, **named)
+    with VOTES:
+        return await asyncio.get_running_loop().run_in_executor(VOTERS, run)
 
 
 async def streamed(making: Making, lines: Iterator[dict[str, Any]]) -> AsyncIterator[str]:

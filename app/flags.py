@@ -89,6 +89,7 @@ class Options:
     language: str = "auto"
     root_path: str = ""
     disable_metadata: bool = False
+    preload: bool = False
     study: Any = None
     lm: str | None = None
     pictures: str | None = None
@@ -141,9 +142,10 @@ def parser() -> argparse.ArgumentParser:
     bench = command("bench", "measure one thing")
     bench.add_argument(
         "name", metavar="NAME",
-        help="taste, steer, results, starter, draws, untrained, ppd, reach, pictures, tuned, "
+        help="click, load, taste, steer, results, starter, draws, untrained, ppd, reach, "
+        "pictures, tuned, "
         "train, serve, update, preference, newuser, neighbours, people, start, kills, "
-        "jobkills, flips, powerloss, faults, backups, study",
+        "jobkills, flips, powerloss, faults, study",
     )  # fmt: skip
     bench.add_argument("--json", action="store_true", help="one JSON object as the last line")
     bench.add_argument("--data", metavar="DIR", help="where the data of real people lies")
@@ -177,6 +179,8 @@ def _serving(p: argparse.ArgumentParser) -> None:
     p.add_argument("--auth", "--gradio-auth", metavar="NAME:PASSWORD[,..]", help="ask for a login")
     p.add_argument("--auth-file", metavar="FILE", help="the same, a NAME:PASSWORD a line")
     flags_people.serving(p)
+    p.add_argument("--preload", action="store_true",
+                   help="load the models before anybody comes: for many people")  # fmt: skip
     p.add_argument("--insecure", action="store_true", help="--listen without --auth, knowingly")
     p.add_argument("--theme", choices=THEMES, help="default: as your system")
     p.add_argument("--language", choices=LANGUAGES, help="of the page; default: as the browser")
@@ -291,7 +295,8 @@ _KEYS: dict[str, type] = {
     "token": bool, "admin": str, "limits": str,
     "offline": bool, "cpu": bool, "theme": str, "language": str, "root_path": str, "lm": str,
     "pictures": str, "pictures_steps": int, "pictures_guidance": float, "pictures_size": int,
-    "models_dir": str, "disable_metadata": bool, "tls_keyfile": str, "tls_certfile": str,
+    "models_dir": str, "disable_metadata": bool, "preload": bool,
+    "tls_keyfile": str, "tls_certfile": str,
     "study": str,
 }  # fmt: skip
 _LIMITS = {"pictures_steps": (1, 200), "pictures_guidance": (0, 30), "pictures_size": (8, 2048)}

@@ -1,6 +1,7 @@
 """The ASGI application: our routes first, then the card's files, then Gradio at the root."""
 
 import asyncio
+import gc
 import logging
 import sys
 import threading
@@ -19,8 +20,9 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from app.accounts import Accounts
-from app.api import handlers, routes
+from app.api import STATUS, handlers, routes
 from app.api_study import open_studies
+from app.lane import BROKEN, Lane
 from app.limits import ALONE, LIMITS
 from app.security import Gate
 from app.studio import Studio
@@ -74,6 +76,7 @@ def build(studio: Studio, accounts: Accounts, options: Any = None) -> FastAPI:
     app.add_exception_handler(HTTPException, _refused)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _malformed)  # type: ignore[arg-type]
     app.add_exception_handler(Exception, _broken)
+    app.state.way = Lane(app, studio, STATUS)
     return app
 
 
@@ -89,8 +92,7 @@ def _malformed(_: Request, wrong: RequestValidationError) -> JSONResponse:
 
 def _broken(_: Request, wrong: Exception) -> JSONResponse:
     log.error("unexpected error", exc_info=wrong)
-    text = "something broke inside the studio; the log of the terminal says more"
-    return JSONResponse({"error": text}, 500)
+    return JSONResponse({"error": BROKEN}, 500)
 
 
 def _mount(app: FastAPI, options: Any) -> None:
@@ -106,6 +108,9 @@ def _mount(app: FastAPI, options: Any) -> None:
         options.language,
     )
     gr.mount_gradio_app(app, page, path="/", **settings)
+    # What was imported stays: the collector of garbage need not walk through it with every vote.
+    gc.collect()
+    gc.freeze()
     log.info("page ready after %.1f s", time.monotonic() - started)
 
 
@@ -148,6 +153,9 @@ def serve(options: Any, draws: Any = None, say: Callable[[str], None] = lambda t
     if first := gate.accounts.waits_for():
         say(f"One-time token: {first}  (open {address(options)}/login#{first}, choose a name "
             "and a password)")  # fmt: skip
+    if options.preload:
+        say("Models are being loaded ...")
+        studio.maker.preload()
     sys.setswitchinterval(SWITCH)
     connections.more_files()
     if options.browser:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from app.meek import meekly
 from app.picture_models import Starter
 from app.turns import Turns
 from engine.data import Array, Features, Kind, Request, Sample
@@ -125,14 +126,23 @@ class Maker:
         found = self.part(encoder, lambda: ENCODERS[encoder].load()())
         return np.asarray(found.encode(list(inputs)), np.float32)
 
+    def preload(self) -> None:
+        """Load all of it now, before anybody is there to wait."""
+        for kind in ("picture", "text"):
+            self._quietly(self._loads(kind))
+
+    def _loads(self, kind: Kind) -> list[Callable[[], Any]]:
+        """What the first result of a kind will need."""
+        if kind == "text":
+            return [self.language_model, lambda: self.encode("starter-text", ["warm"])]
+        return [lambda: self.encode(CAPTIONS, ["warm"]), self.drawer]
+
     def warm(self, kind: Kind) -> None:
         """Load what the first result will need while the person looks at questions."""
         name = DRAWER if kind == "picture" else "lm"
         if name in self._parts or name in self._warming:
             return
-        loads: list[Callable[[], Any]] = [lambda: self.encode(CAPTIONS, ["warm"]), self.drawer]
-        if kind == "text":
-            loads = [self.language_model, lambda: self.encode("starter-text", ["warm"])]
+        loads = self._loads(kind)
         thread = threading.Thread(target=self._quietly, args=(loads,), name="warm", daemon=True)
         self._warming[name] = thread
         thread.start()
@@ -169,9 +179,10 @@ class Maker:
 
     def _quietly(self, loads: Sequence[Callable[[], Any]]) -> None:
         try:
-            for load in loads:
-                if not self._closed.is_set():
-                    load()
+            with meekly(lambda: self.turns.wanted() or self._closed.is_set()):
+                for load in loads:
+                    if not self._closed.is_set():
+                        load()
         except (Unavailable, OSError) as wrong:
             # Whoever makes something meets the same error with its cure; here it is only early.
             log.info("not warmed: %s", wrong)

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,13 @@ class Shelf:
     roam: NDArray[np.int64]
     prior: Any
 
+    @cached_property
+    def spread(self) -> Array:
+        """(d, d) second moments of about 200 items about their mean: what doubt is measured on."""
+        sample = self.features.matrix[:: max(1, len(self.features) // 200)].astype(np.float64)
+        sample -= sample.mean(0)
+        return np.asarray(sample.T @ sample / len(sample))
+
     def longer(self, ids: Sequence[int], matrix: Array) -> "Shelf":
         """The same with more rows at its end, which no rule picks by itself. matrix (n, d)."""
         if not len(ids):
@@ -56,6 +64,10 @@ class Plan:
     items: tuple[int, ...]
     rule: str
     repeat_of: int | None = None
+
+    @property
+    def form(self) -> str:
+        return "pair" if len(self.items) == 2 else "grid"
 
 
 @dataclass
@@ -187,5 +199,9 @@ class Mind:
 
     def refit(self, comparisons: Sequence[Comparison]) -> Any:
         """A belief fitted to all answers at once, from the prior; not yet put in place."""
-        usable = [c for c in comparisons if self.knows(c.question)]
+        usable = self.usable(comparisons)
         return type(self.belief).fit(usable, self.shelf.features, self.shelf.prior)
+
+    def usable(self, comparisons: Sequence[Comparison]) -> list[Comparison]:
+        """Those whose items are all still on the shelf."""
+        return [c for c in comparisons if self.knows(c.question)]

@@ -1,37 +1,43 @@
 """Minds kept in memory, and the loop of ask, answer, undo over a store.
 
-The order on an answer is law: predict, write durably, learn, reply. The next question is already
-prepared and stored while the person looks at this one.
+The order on an answer is law: predict, write durably, learn, reply. The next question is planned
+while the person looks at this one, and stored together with the answer that brings it up.
 """
 
+import logging
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from app.ahead import Ahead
 from app.mind import Mind, Plan, Shelf
 from engine.data import Comparison, Kind, Outcome, Question
+from engine.fitting import Failed, Fitter
 from engine.preference import PREFERENCE
 
 METHOD = "auto"
 REFIT_EVERY = 8
 QUIET = 1.5
 KEPT = 512
+# Fits that wait before they are made in a process of their own.
+CROWD = 2
+log = logging.getLogger("penchant")
 
 
 @dataclass
 class Seat:
-    """A mind with the question in front of the person and the one prepared after it.
+    """A mind with the question in front of the person and the one prepared after it: a plan, or a
+    question of old where an answer was taken back.
 
     `waiting`: a question that made room for another one; it comes next, whatever its form.
     """
 
     mind: Mind
     current: Question | None = None
-    ready: Question | None = None
+    ready: Question | Plan | None = None
     waiting: Question | None = None
 
 
@@ -50,19 +56,24 @@ class Vote:
 class Minds:
     """All minds of one store. `shelf(profile, kind)` tells what that profile can be asked about.
 
-    `write(vote, predicted)` stores an answer durably and returns an object with seq, duplicate.
+    `write(vote, predicted, plan)` stores an answer durably, and with it the planned question where
+    there is one; returns an object with seq, duplicate and following (that Question, or None).
     """
 
     def __init__(
         self,
         store: Any,
         shelf: Callable[[int, Kind], Shelf],
-        write: Callable[[Vote, float | None], Any],
+        write: Callable[[Vote, float | None, Plan | None], Any],
         ahead: Ahead,
     ) -> None:
         self.store, self.shelf, self.write, self.ahead = store, shelf, write, ahead
         self._seats: OrderedDict[tuple[int, Kind], Seat] = OrderedDict()
         self._lock = threading.Lock()
+        self.fitter = Fitter()
+        # Taken inside a mind's lock, never the other way round: one vote computes at a time, and
+        # the others wait without asking for the interpreter, which costs more than the sums do.
+        self.turn = threading.Lock()
         # May bring a question of its own: asked with the mind and the form, under the mind's lock.
         self.offer: Callable[[Mind, str], Plan | None] = lambda _mind, _form: None
         # Runs behind the person's back before a refit: may have the mind read anew.
@@ -111,7 +122,7 @@ class Minds:
                 found = self.store.open_question(profile, kind, wanted)
                 usable = found is not None and seat.mind.knows(found)
                 seat.current = found if usable else self._ask(seat, wanted)
-                if seat.ready is not None and seat.ready.id == seat.current.id:
+                if isinstance(seat.ready, Question) and seat.ready.id == seat.current.id:
                     seat.ready = None
                 self._prepare(profile, kind)
             return seat.current
@@ -122,16 +133,14 @@ class Minds:
         seat = self.seat(question.profile, question.kind)
         with seat.mind.lock:
             mind = seat.mind
-            predicted = mind.predict(question, vote.outcome)
-            stored = self.write(vote, predicted)
-            if not stored.duplicate:
-                mind.learn(
-                    Comparison(
-                        stored.seq, question, vote.outcome, vote.strength, vote.ms, vote.source
-                    ),
-                    predicted,
-                )
-            following = self._advance(seat, question)
+            with self.turn:
+                predicted = mind.predict(question, vote.outcome)
+                plan = self._brings(seat, vote)
+            stored = self.write(vote, predicted, plan)
+            with self.turn:
+                if not stored.duplicate:
+                    mind.learn(_comparison(stored.seq, vote), predicted)
+                following = self._advance(seat, question, stored.following)
             if not stored.duplicate:
                 self._after(seat, question)
             return stored, following
@@ -155,7 +164,8 @@ class Minds:
             seq = self.store.redo(profile, kind, key)
             if seq is not None:
                 self._reload(seat, profile, kind)
-                seat.current, seat.ready = seat.ready, None
+                asked = seat.ready if isinstance(seat.ready, Question) else None
+                seat.current, seat.ready = asked, seat.ready if asked is None else None
             return seq, self.question(profile, kind)
 
     def back_to(self, profile: int, kind: Kind, seq: int, key: str) -> int:
@@ -178,13 +188,25 @@ class Minds:
         comparisons = self.store.comparisons(profile, kind)
         if not comparisons or comparisons[-1].seq != seq:
             return None
-        belief, count = mind.refit(comparisons), mind.answers
+        belief, count = self._fit(mind, comparisons), mind.answers
         with mind.lock:
             if mind.seq != seq or seat.mind is not mind:
                 return None
             mind.belief = belief
             # Under the lock: a verdict on an answer may not fall between the fit and its version.
             return self._keep(mind, belief, seq, f"after {count} answers")
+
+    def _fit(self, mind: Mind, comparisons: Sequence[Comparison]) -> Any:
+        """Here; or, while several people wait for their fits, in the process that only fits."""
+        if self.ahead.crowd() < CROWD:
+            return mind.refit(comparisons)
+        shelf = mind.shelf
+        try:
+            told = mind.usable(comparisons)
+            return self.fitter.fit(METHOD, told, shelf.features, shelf.prior)
+        except Failed as wrong:
+            log.warning("a fit is made in the server: %s", wrong)
+            return mind.refit(comparisons)
 
     def _keep(self, mind: Mind, belief: Any, seq: int, note: str) -> int:
         shelf = mind.shelf
@@ -194,16 +216,29 @@ class Minds:
             )
         )
 
-    def _ask(self, seat: Seat, form: str | None = None) -> Question:
+    def _plan(self, seat: Seat, form: str) -> Plan:
+        return self.offer(seat.mind, form) or seat.mind.plan(form)
+
+    def _fix(self, seat: Seat, plan: Plan) -> Question:
         mind = seat.mind
-        form = form or mind.form()
-        plan = self.offer(mind, form) or mind.plan(form)
         question: Question = self.store.add_question(
             mind.profile, mind.shelf.kind, plan.items, plan.rule, plan.repeat_of
         )
         return question
 
-    def _advance(self, seat: Seat, answered: Question) -> Question:
+    def _ask(self, seat: Seat, form: str | None = None) -> Question:
+        return self._fix(seat, self._plan(seat, form or seat.mind.form()))
+
+    def _brings(self, seat: Seat, vote: Vote) -> Plan | None:
+        """The planned question, where this answer will bring it up."""
+        answered = vote.question.id
+        if any(q is not None and q.id != answered for q in (seat.current, seat.waiting)):
+            return None
+        form = seat.mind.form(int(vote.outcome.word != "skip"))
+        ready = seat.ready
+        return ready if isinstance(ready, Plan) and ready.form == form else None
+
+    def _advance(self, seat: Seat, answered: Question, brought: Question | None) -> Question:
         if seat.waiting is not None and seat.waiting.id == answered.id:
             seat.waiting = None
         if seat.current is not None and seat.current.id != answered.id:
@@ -211,18 +246,22 @@ class Minds:
         if seat.waiting is not None:
             seat.current, seat.waiting = seat.waiting, None
             return seat.current
-        form = seat.mind.form()
-        fits = seat.ready is not None and seat.ready.form == form
-        seat.current = seat.ready if fits else self._ask(seat, form)
+        seat.current = brought or self._next(seat)
         seat.ready = None
-        assert seat.current is not None
         return seat.current
+
+    def _next(self, seat: Seat) -> Question:
+        """What was prepared, where its form fits; else a new question."""
+        form, ready = seat.mind.form(), seat.ready
+        if ready is None or ready.form != form:
+            return self._ask(seat, form)
+        return ready if isinstance(ready, Question) else self._fix(seat, ready)
 
     def _after(self, seat: Seat, question: Question) -> None:
         profile, kind = question.profile, question.kind
         self._prepare(profile, kind)
         quiet = 0.0 if seat.mind.answers % REFIT_EVERY == 0 else QUIET
-        self.ahead.do(("refit", profile, kind), lambda: self._refit(profile, kind), quiet)
+        self.ahead.slowly(("refit", profile, kind), lambda: self._refit(profile, kind), quiet)
 
     def _refit(self, profile: int, kind: Kind) -> None:
         self.settle(profile, kind)
@@ -234,7 +273,8 @@ class Minds:
             with seat.mind.lock:
                 if seat.ready is None:
                     # It will be shown when the one in front of the person is answered.
-                    seat.ready = self._ask(seat, seat.mind.form(1))
+                    with self.turn:
+                        seat.ready = self._plan(seat, seat.mind.form(1))
 
         self.ahead.do(("next", profile, kind), work)
 
@@ -258,3 +298,7 @@ class Minds:
             since = version.seq
         mind.replay(answers, since, self.store.count_questions(profile, kind))
         return mind
+
+
+def _comparison(seq: int, vote: Vote) -> Comparison:
+    return Comparison(seq, vote.question, vote.outcome, vote.strength, vote.ms, vote.source)

@@ -65,12 +65,8 @@ def known(mind: Mind) -> float:
     Both in the units of the fitted temperature: answers that contradict one another shrink every
     utility, and that is not to be mistaken for knowing.
     """
-    sample = mind.shelf.features.matrix[:: max(1, len(mind.shelf.features) // 200)]
-    sample = sample - sample.mean(0)
-    _, now = mind.linear.believe(sample)
-    start = getattr(mind.linear, "before", type(mind.linear).blank)(mind.shelf.prior)
-    _, before = start.believe(sample)
-    return float(1 - np.mean(now**2) / np.mean(before**2))
+    spread, now = mind.shelf.spread, mind.linear
+    return float(1 - now.doubt(spread) / now.before(mind.shelf.prior).doubt(spread))
 
 
 def progress(mind: Mind) -> dict[str, Any]:

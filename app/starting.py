@@ -202,7 +202,7 @@ class Starting:
 
     def _fit_again(self, profile: int, kind: Kind) -> None:
         minds = self.studio.minds
-        self.studio.ahead.do(("refit", profile, kind), lambda: _refit(minds, profile, kind))
+        self.studio.ahead.slowly(("refit", profile, kind), lambda: _refit(minds, profile, kind))
 
 
 def _refit(minds: Any, profile: int, kind: Kind) -> None:

@@ -19,6 +19,7 @@ from app.keeping import Keeping
 from app.limits import Rules
 from app.made import Made
 from app.making import Maker
+from app.mind import Plan
 from app.minds import Minds, Vote
 from app.reasons import CHIPS, Reasons
 from app.shelves import Shelves
@@ -26,6 +27,7 @@ from app.starting import Starting
 from app.wire import Bad, Missing
 from engine.data import Kind, Outcome, Question
 from profiles.notes import Notes
+from profiles.records import NewQuestion
 from profiles.store import NewAnswer, NewItem, Store
 
 VERSION = "0.1.0"
@@ -75,6 +77,7 @@ class Studio:
         self._ready = False
         self.jobs.close()
         self.fresh.close()
+        self.minds.fitter.close()
         self.ahead.close()
         self.maker.close()
         self.store.close()
@@ -172,18 +175,13 @@ class Studio:
         self._tell(profile)
         return {"redone": seq, "next": self._question_json(following)}
 
-    def _write(self, vote: Vote, predicted: float | None) -> Any:
-        return self.store.add_answer(
-            NewAnswer(
-                question_id=vote.question.id,
-                outcome=vote.outcome,
-                strength=vote.strength,
-                ms=vote.ms,
-                source=vote.source,
-                key=vote.key,
-                predicted=predicted,
-            )
-        )
+    def _write(self, vote: Vote, predicted: float | None, plan: Plan | None) -> Any:
+        asked, then = vote.question, None
+        if plan is not None:
+            then = NewQuestion(asked.profile, asked.kind, plan.items, plan.rule, plan.repeat_of)
+        new = NewAnswer(asked.id, vote.outcome, vote.strength, vote.ms, vote.source, vote.key,
+                        predicted)  # fmt: skip
+        return self.store.add_answer(new, then)
 
     # what was learned
 
@@ -386,7 +384,7 @@ class Studio:
             "progress": report.progress(mind),
             "next_kind": mind.form(),
             # The page loads these while the person looks at this question.
-            "ahead": wire.ahead(seat.ready),
+            "ahead": wire.ahead(asked.kind, seat.ready.items if seat.ready else ()),
             "reasons": list(CHIPS) if asked.kind == "text" else [],
             "can_undo": mind.seq > 0,
             "can_redo": self.store.can_redo(asked.profile, asked.kind),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from engine.data import Candidate, Question
+from engine.data import Candidate, Kind, Question
 from engine.data import WrongSpace as WrongSpace
 
 
@@ -64,11 +64,9 @@ def _own(candidate: Candidate, words: Mapping[int, str]) -> dict[str, str]:
     return {"caption": words[candidate.id]} if candidate.id in words else {}
 
 
-def ahead(ready: Question | None) -> list[str]:
+def ahead(kind: Kind, items: tuple[int, ...]) -> list[str]:
     """Addresses of the pictures of a prepared question."""
-    if ready is None or ready.kind == "text":
-        return []
-    return [f"/api/v1/media/{i}" for i in ready.items]
+    return [f"/api/v1/media/{i}" for i in items] if kind == "picture" else []
 
 
 def profile(row: Any, counts: dict[str, int]) -> dict[str, Any]:

@@ -33,6 +33,8 @@ SIDE_VAR, LEVEL_VAR = 0.09, 1.0
 TIE = 0.3
 ROUNDS = 30
 CLOSE = 1e-7
+# Of a Newton step in the weight of one answer: what is left after it is about its square.
+NEAR = 1e-4
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,35 @@ def local(form: Form, y: Float, log_tie: float) -> tuple[Float, Float, Float]:
     return value, grad, bend
 
 
+def _local(form: Form, y: Float, log_tie: float) -> tuple[float, Float, Float]:
+    """`local` of one answer y (q,). Of a grid all softmaxes are taken at once: row j is over the
+    items from j on, the last of which is the origin.
+    """
+    name, m, k = form
+    if name != "grid":
+        value, grad, bend = local(form, y[None], log_tie)
+        return float(value[0]), grad[0], bend[0]
+    z = np.empty((k, m))
+    z[:, :-1], z[:, -1] = y, 0.0
+    z[_gone(m, k)] = -np.inf
+    z -= z.max(1, keepdims=True)
+    p = np.exp(z)
+    total = p.sum(1, keepdims=True)
+    p = (p / total)[:, :-1]
+    sums = p.sum(0)
+    grad = -sums
+    grad[:k] += 1.0
+    bend = -(p.T @ p)
+    bend.flat[::m] += sums
+    return float(z[np.arange(k), np.arange(k)].sum() - np.log(total).sum()), grad, bend
+
+
+@lru_cache(maxsize=64)
+def _gone(m: int, k: int) -> NDArray[np.bool_]:
+    """(k, m): the items that were picked before round j."""
+    return np.tri(k, m, -1, dtype=bool)
+
+
 def update(belief: Gaussian, answer: Answer | None, log_tie: float = log(TIE)) -> Gaussian:
     """One answer into the belief at O(q D^2), whatever came before."""
     if answer is None:
@@ -164,20 +195,20 @@ def _mode(form: Form, start: Float, gram: Float, log_tie: float) -> tuple[Float,
     Maximises log p(y) - alpha' gram alpha / 2; stationary where alpha = grad(y). A Newton step
     that does not climb is halved.
     """
-    alpha = np.zeros(len(start))
-    value, grad, bend = (part[0] for part in local(form, start[None], log_tie))
+    alpha, one = np.zeros(len(start)), np.eye(len(start))
+    value, grad, bend = _local(form, start, log_tie)
     for _ in range(ROUNDS):
-        step = np.linalg.solve(np.eye(len(alpha)) + bend @ gram, grad - alpha)
+        step = np.linalg.solve(one + bend @ gram, grad - alpha)
         while True:
             new = alpha + step
             y = start + gram @ new
-            like, grad, bend = (part[0] for part in local(form, y[None], log_tie))
-            high = float(like) - 0.5 * float(new @ gram @ new)
-            if high >= value - 1e-9 or np.abs(step).max() < CLOSE:
+            like, grad, bend = _local(form, y, log_tie)
+            high = like - 0.5 * float(new @ gram @ new)
+            if high >= value - 1e-9 or np.abs(step).max() < NEAR:
                 break
             step = 0.5 * step
         alpha, value = new, high
-        if np.abs(step).max() < CLOSE:
+        if np.abs(step).max() < NEAR:
             break
     return alpha, bend
 
@@ -198,7 +229,7 @@ def _update_pick(belief: Gaussian, row: Float, tie: float) -> Gaussian:
         new = alpha + gap / (1.0 + bend * var)
         if not low < new < high:
             new = 0.5 * (low + high)
-        if abs(new - alpha) < CLOSE:
+        if abs(new - alpha) < NEAR:
             break
         alpha = new
     cov = np.multiply.outer((bend / (1.0 + bend * var)) * lifted, lifted)
@@ -288,7 +319,7 @@ def foretell(
     unpicked) pairs. A tie: its probability among the four outcomes.
     """
     if len(shown) > 2 and not outcome.word:
-        picked = np.isin(shown, outcome.picks)
+        picked = np.array([i in outcome.picks for i in shown])
         if picked.all():
             return 0.5
         gaps = (z[picked][:, None, :] - z[~picked][None, :, :]).reshape(-1, z.shape[1])

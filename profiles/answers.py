@@ -18,7 +18,7 @@ from sqlite_utils import Database
 from engine.data import Comparison, Kind, Outcome, Question
 from profiles import questions, verdicts
 from profiles.errors import Conflict, Damaged
-from profiles.records import Answer, LogRow, NewAnswer
+from profiles.records import Answer, LogRow, NewAnswer, NewQuestion
 
 LOG = (
     "a.profile_id, a.seq, a.act, a.kind, a.question_id, a.target, a.outcome, a.strength, a.ms,"
@@ -27,8 +27,10 @@ LOG = (
 WIDTH = 16
 
 
-def add(db: Database, new: NewAnswer, now: float) -> Answer:
-    """Append an answer. Same key and content: the first receipt again; else Conflict."""
+def add(db: Database, new: NewAnswer, now: float, then: NewQuestion | None = None) -> Answer:
+    """Append an answer, and after it a question. Same key and content: the first receipt again,
+    and no question; else Conflict.
+    """
     question = questions.get(db, new.question_id)
     row = _row(question, new, now)
     before = _by_key(db, question.profile, new.key)
@@ -43,7 +45,17 @@ def add(db: Database, new: NewAnswer, now: float) -> Answer:
         raise Conflict(f"question {question.id} is answered already; ask for the next one")
     stored = append(db, row)
     _push(db, stored, question)
-    return Answer(stored.seq, question.profile)
+    return Answer(stored.seq, question.profile, following=_follow(db, then, now))
+
+
+def _follow(db: Database, then: NewQuestion | None, now: float) -> Question | None:
+    """An answer is never refused for what was to come after it: the next question may be planned
+    anew. Nothing is written of a question that is refused.
+    """
+    try:
+        return questions.add(db, then, now) if then is not None else None
+    except (KeyError, ValueError):
+        return None
 
 
 def undo(db: Database, profile: int, kind: Kind, key: str, now: float) -> int | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.data import Kind, Outcome
+from engine.data import Kind, Outcome, Question
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,15 @@ class NewAnswer:
 
 @dataclass(frozen=True)
 class Answer:
-    """Receipt of a stored answer. `duplicate`: it had been stored before under the same key."""
+    """Receipt of a stored answer. `duplicate`: it had been stored before under the same key.
+
+    `following`: the question that was fixed together with it, where one was.
+    """
 
     seq: int
     profile_id: int
     duplicate: bool = False
+    following: Question | None = None
 
 
 @dataclass(frozen=True)

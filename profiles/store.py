@@ -249,9 +249,11 @@ class Store:
 
     # the answers log
 
-    def add_answer(self, new: NewAnswer) -> Answer:
-        """Durable on return. The same key and content again: the same receipt, duplicate=True."""
-        return self.write(lambda db: answers.add(db, new, time.time()))
+    def add_answer(self, new: NewAnswer, then: NewQuestion | None = None) -> Answer:
+        """Durable on return. The same key and content again: the same receipt, duplicate=True.
+        `then` is fixed in the same write, if it still can be asked: see Answer.following.
+        """
+        return self.write(lambda db: answers.add(db, new, time.time(), then))
 
     def receipt(self, profile_id: int, key: str) -> Answer | None:
         """What was stored under this key before, if anything."""

@@ -111,6 +111,13 @@ class BradleyTerry:
         """The same belief before any answer, in the same units: what doubt is measured against."""
         return self.blank(prior, self.scale, self.tie)
 
+    def doubt(self, spread: Array) -> float:
+        """Mean posterior variance of vectors with second moments `spread` (d, d): tr(cov spread),
+        at O(d^2) however many vectors there are.
+        """
+        d = len(spread)
+        return float(np.einsum("ij,ij->", self.cov[:d, :d], spread))
+
     def update(self, comparison: Comparison, features: Features) -> "BradleyTerry":
         same_space(self.space, features.space)
         answer = _read(comparison, features)

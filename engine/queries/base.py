@@ -44,7 +44,8 @@ def sample(
 
 def seen(features: Features, rows: Rows, recent: Recent) -> NDArray[np.bool_]:
     """(len(rows),) whether the item was shown in one of the recent questions."""
-    return np.isin(features.ids[rows], [i for shown in recent for i in shown])
+    lately = {i for shown in recent for i in shown}
+    return np.fromiter((i in lately for i in features.ids[rows].tolist()), bool, len(rows))
 
 
 def same(features: Features, rows: Rows, recent: Recent) -> bool:

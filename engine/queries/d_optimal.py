@@ -69,12 +69,16 @@ def spread(mean: Array, root: Array, fresh: Array, m: int) -> Rows:
     away = mean - mean.mean()
     size = float(away.std())
     weight = fresh * np.exp(TILT * away / size) if size > 1e-6 else fresh
+    left = np.einsum("nd,nd->n", z, z)
+    bound = np.zeros((m, len(z)), z.dtype)
     chosen: list[int] = []
-    for _ in range(m):
-        score = (np.einsum("nd,nd->n", z, z) + 1e-12) * weight
+    for j in range(m):
+        score = (left + 1e-12) * weight
         score[chosen] = -1
         k = int(np.argmax(score))
         chosen.append(k)
-        axis = z[k] / max(float(np.linalg.norm(z[k])), 1e-12)
-        z = z - np.outer(z @ axis, axis)
+        # What the chosen one says of the others beyond those before it; the rest is still in doubt.
+        told = z @ z[k] - bound[:j, k] @ bound[:j]
+        bound[j] = told / np.sqrt(max(float(left[k]), 1e-24))
+        left = np.maximum(left - bound[j] ** 2, 0)
     return np.array(chosen, np.int64)

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 BENCHES = {
+    "click": "tests.bench.click:run",
+    "load": "tests.bench.load:run",
     "taste": "tests.bench.taste:run",
     "steer": "tests.bench.steer:run",
     "starter": "tests.bench.starter:run",
@@ -31,7 +33,6 @@ BENCHES = {
     "flips": "tests.bench.flips:run",
     "powerloss": "tests.bench.powerloss:run",
     "faults": "tests.bench.faults:run",
-    "backups": "tests.bench.backups:run",
     "study": "tests.bench.study:run",
     "train": "tests.bench.train:run",
     "serve": "tests.bench.serve:run",
