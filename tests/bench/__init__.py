@@ -33,6 +33,7 @@ BENCHES = {
     "flips": "tests.bench.flips:run",
     "powerloss": "tests.bench.powerloss:run",
     "faults": "tests.bench.faults:run",
+    "backups": "tests.bench.backups:run",
     "study": "tests.bench.study:run",
     "train": "tests.bench.train:run",
     "serve": "tests.bench.serve:run",

@@ -80,3 +80,25 @@ def test_people_come_from_their_latest_states(store: Store) -> None:
         store.put_version(desk.profile, "text", "bt", "s", 2, state)
     ids, cosines = of_people(store, people, "text", "bt", "s").near(np.array([1.0, 0.0]), 3)
     assert ids.tolist() == people[:2] and np.allclose(cosines, [1, np.cos(1.0)])
+
+
+def test_nothing_on_the_disk_is_an_index_and_a_lost_one_is_built_again(store: Store) -> None:
+    """What is deleted, damaged or left over from another time cannot be read: there is no file."""
+    desk = new_desk(store)
+    rng = np.random.default_rng(4)
+    hashes = [row.hash for row in passages(12)]
+    store.put_embeddings("s", hashes, rng.normal(size=(12, 8)).astype(np.float32))
+    vector = rng.normal(size=8).astype(np.float32)
+    before = of_items(store, "text", desk.user, "s").near(vector, 10)
+    for name in ("items.index", "faiss.index", "neighbours.faiss"):
+        (store.folder / name).write_bytes(b"IxFI" + b"\xff" * 4000)
+    files = {p.name for p in store.folder.rglob("*") if p.is_file()}
+    with Store.open(_closed(store)) as again:
+        after = of_items(again, "text", desk.user, "s").near(vector, 10)
+        assert {p.name for p in again.folder.rglob("*") if p.is_file()} - files == set()
+    assert np.array_equal(before[0], after[0]) and np.array_equal(before[1], after[1])
+
+
+def _closed(store: Store):
+    store.close()
+    return store.folder
