@@ -145,7 +145,7 @@ def parser() -> argparse.ArgumentParser:
         help="click, load, taste, steer, results, starter, draws, untrained, ppd, reach, "
         "pictures, tuned, "
         "train, serve, update, preference, newuser, neighbours, people, start, kills, "
-        "jobkills, flips, powerloss, faults, study",
+        "jobkills, flips, powerloss, faults, backups, study",
     )  # fmt: skip
     bench.add_argument("--json", action="store_true", help="one JSON object as the last line")
     bench.add_argument("--data", metavar="DIR", help="where the data of real people lies")
