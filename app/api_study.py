@@ -67,9 +67,12 @@ def open_studies(app: FastAPI, studio: "Studio", accounts: "Accounts", options: 
 
 
 def owner(studio: "Studio", accounts: "Accounts", options: Any) -> int:
-    """Whose the studies are: the first of --auth, else the one local user."""
+    """Whose the studies are: the admin's, else the first of --auth, else the one local user's."""
     if accounts.required:
-        first = studio.store.user(next(iter(options.auth)))
+        keepers = [u.id for u in accounts.users() if accounts.is_admin(u.id)]
+        if keepers:
+            return int(keepers[0])
+        first = next((studio.store.user(name) for name in options.auth or ()), None)
         if first is not None:
             return int(first.id)
     return studio.store.local_user()
