@@ -5,8 +5,14 @@ import { t } from "./words.js";
 const PAGES = ["choose", "taste", "create", "keep"];
 
 export function go(page) {
-  document.getElementById(`${page}-button`)?.click();
+  (document.getElementById(`${page}-button`) ?? folded(page))?.click();
   scrollTo({ top: 0 });
+}
+
+// Where the tabs do not fit, Gradio puts the last ones into a menu, without their ids.
+function folded(page) {
+  const rows = [...document.querySelectorAll("#pages .overflow-dropdown button")];
+  return rows[PAGES.indexOf(page) - (PAGES.length - rows.length)];
 }
 
 export function current() {
