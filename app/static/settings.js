@@ -1,5 +1,7 @@
 // Settings, in the sidebar that the gear opens: look, folder, models, device, privacy, keys.
 
+import { account } from "./account.js";
+import { admin } from "./admin.js";
 import { get, post, root } from "./api.js";
 import { shortcuts, toast } from "./dialogs.js";
 import { button, clear, h, icon } from "./dom.js";
@@ -51,7 +53,7 @@ export function settings() {
   const shut = button("", toggleSettings, { kind: "quiet round", "aria-label": t("Close settings") });
   clear(shut, icon("close"));
   node = h("div", { class: "settings", role: "region", "aria-label": t("Settings"), inert: true, on: { keydown: (event) => event.key === "Escape" && toggleSettings() } },
-    h("header", {}, h("h2", { text: t("Settings") }), shut), speech(), look(), drawing(), helping(), studies(), facts, privacy(),
+    h("header", {}, h("h2", { text: t("Settings") }), shut), speech(), look(), drawing(), helping(), studies(), account(), admin(), facts, privacy(),
     h("section", {}, h("h3", { text: t("Keys and guide") }), h("div", { class: "row" }, button(t("Show the keys"), shortcuts), guideAgain())), doctor(), goodbye());
   on("system", paint);
   paint();
@@ -92,7 +94,8 @@ function drawing() {
 function describe(system) {
   if (!system) return [h("section", {}, h("p", { text: t("The studio has not told its folder and models yet.") }))];
   return [
-    h("section", {}, h("h3", { text: t("Your data") }), h("p", {}, h("code", { text: system.data_folder })),
+    // Where it lies is told to whoever keeps the studio.
+    system.data_folder && h("section", {}, h("h3", { text: t("Your data") }), h("p", {}, h("code", { text: system.data_folder })),
       h("p", { class: "note", text: t("Answers, tastes and your own pictures live in this folder. Copy it and you have copied everything.") })),
     h("section", {}, h("h3", { text: t("Runs on") }), h("p", { text: system.device }), h("p", { class: "note", text: said(system.reason) })),
     h("section", {}, h("h3", { text: t("Models") }), h("ul", { class: "models" }, (system.models ?? []).map(model))),
