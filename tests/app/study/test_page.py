@@ -1,5 +1,7 @@
 """A visit in a real browser: consent, slider, a pause, another device, the end; the Settings."""
 
+import json
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,7 +34,9 @@ texts = ["Tea.", "Coffee.", "Water."]
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("study")
-    path = study(folder, 'confidence = "1-100"\n', BLOCKS, codes=f"{SECRET} OTHER123")
+    path = study(
+        folder, 'confidence = "1-100"\n', BLOCKS, codes=f"{SECRET} OTHER123 AXE-light AXE-dark"
+    )
     with served(folder / "run" / "data", "--offline", "--study", str(path)) as made:
         yield made
 
@@ -71,6 +75,43 @@ def answer_one(page: Any, sure: str) -> None:
     page.wait_for_function(
         "before => document.querySelector('.study-bars')?.ariaLabel !== before", arg=before
     )
+
+
+def grave(page: Any) -> list[str]:
+    """What axe finds serious or critical on the page as it is."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [f"{v['id']}: {v['nodes'][0]['html']}" for v in found
+            if v["impact"] in ("serious", "critical")]  # fmt: skip
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_grave(visit: Any, address: str, theme: str) -> None:
+    """On a visit of somebody who does not agree, and of somebody who answers one pair."""
+    page = visit(f"study?code=AXE-{theme}", color_scheme=theme, bypass_csp=True)
+    page.get_by_role("button", name="I agree and take part").wait_for()
+    found = grave(page)
+    page.get_by_role("button", name="I agree and take part").click()
+    page.get_by_role("button", name="Begin").wait_for()
+    found += grave(page)
+    page.get_by_role("button", name="Begin").click()
+    page.locator(".pair").wait_for()
+    found += grave(page)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("End")
+    page.locator(".sure.touched").wait_for()
+    assert found + grave(page) == []
+    call_out(address)
+
+
+def call_out(address: str) -> None:
+    """Take the participants of a look at the page out again."""
+    told = call(address, "studies")["studies"][0]
+    for one in told["participants"]:
+        path = f"{address}/api/v1/studies/{told['id']}?participant={one['participant']}"
+        with urllib.request.urlopen(urllib.request.Request(path, method="DELETE")) as reply:
+            assert json.loads(reply.read())["left"] == 0
 
 
 def test_a_whole_study_with_a_pause(visit: Any, address: str) -> None:
