@@ -120,11 +120,16 @@ def _parts(folder: Path) -> dict[str, Any]:
     parts = {k: v for k, v in told.items() if isinstance(v, list) and len(v) == 2}
     # Some values are settings that happen to be lists; a part names a library and a class.
     odd = [k for k, v in told.items() if isinstance(v, list) and len(v) != 2]
-    odd += [k for k, v in parts.items() if v[0] not in LIBRARIES]
+    odd += [k for k, v in parts.items() if v[0] not in LIBRARIES or not _named(v[1])]
     if odd or any(folder.rglob("*.py")):
         what = f"{odd[0]} of this model" if odd else "this model"
         raise BadModel(f"{what} brings code of its own, which is never run here")
     return {"_class_name": told.get("_class_name", ""), **parts}
+
+
+def _named(value: Any) -> bool:
+    """A class of a library by its bare name, or none."""
+    return value is None or (isinstance(value, str) and value.isidentifier() and value[0] != "_")
 
 
 def _writes(folder: Path) -> bool:

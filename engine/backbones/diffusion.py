@@ -308,13 +308,14 @@ def _read(found: Found, dtype: torch.dtype) -> Any:
     import diffusers
 
     kind: Any = getattr(diffusers, found.kind)
-    given: dict[str, Any] = {"local_files_only": True, **dict.fromkeys(found.absent)}
+    given: dict[str, Any] = dict.fromkeys(found.absent)
     try:
         if found.single:
             return kind.from_single_file(str(found.path), dtype=dtype, config=str(found.config),
-                                         **given)  # fmt: skip
+                                         local_files_only=True, **given)  # fmt: skip
         return kind.from_pretrained(str(found.path), dtype=dtype, use_safetensors=True,
-                                    variant=found.variant, **given)  # fmt: skip
+                                    local_files_only=True, variant=found.variant,
+                                    **given)  # fmt: skip
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as wrong:
         raise BadModel(f"{found.path.name} could not be loaded: {_first_line(wrong)}") from wrong
 

@@ -60,8 +60,10 @@ def _write(gguf: Path, part: Path) -> None:
     hf: Any = transformers
 
     folder, name = str(gguf.parent), gguf.name
-    tokenizer = hf.AutoTokenizer.from_pretrained(folder, gguf_file=name)
-    read = hf.AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32)
+    tokenizer = hf.AutoTokenizer.from_pretrained(folder, gguf_file=name, local_files_only=True)
+    read = hf.AutoModelForCausalLM.from_pretrained(
+        folder, gguf_file=name, local_files_only=True, dtype=torch.float32
+    )
     config = read.config
     # transformers refuses to save what it believes is still quantised.
     if hasattr(config, "quantization_config"):

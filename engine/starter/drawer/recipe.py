@@ -61,9 +61,11 @@ def autoencoder(wanted: Wanted, say: Callable[[str], None]) -> Any:
     place = wanted.out / "vae"
     kind: Any = AutoencoderTiny
     if wanted.shipped and not place.exists():
-        kind.from_pretrained(MODEL / "vae", dtype=torch.float32).save_pretrained(place)
+        shipped = kind.from_pretrained(MODEL / "vae", local_files_only=True, use_safetensors=True,
+                                       dtype=torch.float32)  # fmt: skip
+        shipped.save_pretrained(place)
     if (wanted.resume or wanted.shipped) and (place / "config.json").exists():
-        return kind.from_pretrained(place).eval()
+        return kind.from_pretrained(place, local_files_only=True, use_safetensors=True).eval()
     from engine.starter.pool import pictures
 
     names = wanted.concepts or tuple(sorted({r["concept"] for r in pictures().records}))
@@ -107,7 +109,8 @@ def make(wanted: Wanted, say: Callable[[str], None] = print) -> Path:
     model = shape.transformer(wanted.heads, wanted.layers)
     if wanted.shipped:
         kind: Any = type(model)
-        model = kind.from_pretrained(MODEL / "transformer", dtype=torch.float32)
+        model = kind.from_pretrained(MODEL / "transformer", local_files_only=True,
+                                     use_safetensors=True, dtype=torch.float32)  # fmt: skip
     model.to(wanted.device)
     teacher = Teacher(model, deck, wanted.out / "checkpoints", wanted.seed)
     if wanted.resume and teacher.resume():
