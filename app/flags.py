@@ -143,9 +143,8 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument(
         "name", metavar="NAME",
         help="click, load, taste, steer, results, starter, draws, untrained, ppd, reach, "
-        "pictures, tuned, "
-        "train, serve, update, preference, newuser, neighbours, people, start, kills, "
-        "jobkills, flips, powerloss, faults, backups, study",
+        "pictures, tuned, train, serve, update, preference, newuser, neighbours, people, pick, "
+        "retrieve, start, kills, jobkills, flips, powerloss, faults, backups, study",
     )  # fmt: skip
     bench.add_argument("--json", action="store_true", help="one JSON object as the last line")
     bench.add_argument("--data", metavar="DIR", help="where the data of real people lies")

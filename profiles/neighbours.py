@@ -1,7 +1,9 @@
 """Nearest items, or nearest people, by the angle between their vectors.
 
-FAISS inner product over unit vectors. The index lives in memory and is built from the tables every
-time: an index file is never read, because reading a damaged or hostile one corrupts memory.
+FAISS inner product over unit vectors: exhaustive, and from a hundred thousand on in cells
+(cells.py), where about one in forty of the ten nearest may be missed. The index lives in memory and
+is built from the tables every time: an index file is never read, because reading a damaged or
+hostile one corrupts memory.
 """
 
 import threading
@@ -12,45 +14,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data import Array, Kind, same_space
+from profiles.cells import Cells
 from profiles.store import Store
 
 Ids = NDArray[np.int64]
+CROWD = 100_000
 
 
 class Neighbours:
     """ids (n,), matrix (n, d) of one space; a row of zeros is near to nothing."""
 
-    def __init__(self, space: str, ids: Sequence[int] | Ids, matrix: Array) -> None:
-        import faiss
-
+    def __init__(
+        self, space: str, ids: Sequence[int] | Ids, matrix: Array, crowd: int = CROWD
+    ) -> None:
         if np.ndim(matrix) != 2:
             raise ValueError("the matrix must be (n, d)")
-        self.space = space
-        self._index: Any = faiss.IndexIDMap2(faiss.IndexFlatIP(int(np.shape(matrix)[1])))
+        self.space, self._d, self._crowd = space, int(np.shape(matrix)[1]), crowd
+        self._index: Any = _Flat(self._d)
         self._lock = threading.Lock()
         self.add(ids, matrix)
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return len(self._index)
 
     def add(self, ids: Sequence[int] | Ids, matrix: Array) -> None:
         """Put rows in; an id that is there already gets the new vector."""
         numbers, rows = np.asarray(ids, np.int64), unit(matrix)
-        if rows.shape != (len(numbers), self._index.d):
+        if rows.shape != (len(numbers), self._d):
             raise ValueError(
-                f"{len(numbers)} ids need a ({len(numbers)}, {self._index.d}) matrix, "
-                f"got {rows.shape}"
+                f"{len(numbers)} ids need a ({len(numbers)}, {self._d}) matrix, got {rows.shape}"
             )
-        if len(set(numbers.tolist())) != len(numbers):
+        if len(np.unique(numbers)) != len(numbers):
             raise ValueError("an id comes twice")
         with self._lock:
-            self._index.remove_ids(numbers)
-            self._index.add_with_ids(rows, numbers)
+            self._index.put(numbers, rows)
+            if len(self._index) > getattr(self._index, "grown", self._crowd):
+                self._index = Cells(*self._index.everything())
 
     def remove(self, ids: Sequence[int] | Ids) -> int:
         """Take rows out; returns how many were there."""
         with self._lock:
-            return int(self._index.remove_ids(np.asarray(ids, np.int64)))
+            return int(self._index.remove(np.asarray(ids, np.int64)))
 
     def near(self, vector: Array, k: int, space: str | None = None) -> tuple[Ids, Array]:
         """The at most k nearest, best first: ids and cosines, (m,) each."""
@@ -60,7 +64,43 @@ class Neighbours:
             if k < 1:
                 return np.zeros(0, np.int64), np.zeros(0, np.float32)
             scores, ids = self._index.search(unit(np.atleast_2d(vector)), k)
-        return ids[0], scores[0]
+        there = ids[0] >= 0
+        return ids[0][there], scores[0][there]
+
+
+class _Flat:
+    """Every row is looked at. A new id is put at the end; only one that is there moves others."""
+
+    def __init__(self, d: int) -> None:
+        import faiss
+
+        self._index: Any = faiss.IndexIDMap2(faiss.IndexFlatIP(d))
+        self._there: set[int] = set()
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    def put(self, ids: Ids, rows: Array) -> None:
+        told = ids.tolist()
+        if not self._there.isdisjoint(told):
+            self._index.remove_ids(ids)
+        self._index.add_with_ids(rows, ids)
+        self._there.update(told)
+
+    def remove(self, ids: Ids) -> int:
+        self._there.difference_update(ids.tolist())
+        return int(self._index.remove_ids(ids))
+
+    def search(self, row: Array, k: int) -> tuple[Array, Ids]:
+        scores, ids = self._index.search(row, k)
+        return scores, ids
+
+    def everything(self) -> tuple[Ids, Array]:
+        import faiss
+
+        flat: Any = faiss.downcast_index(self._index.index)
+        rows = faiss.rev_swig_ptr(flat.get_xb(), len(self) * flat.d).reshape(len(self), flat.d)
+        return faiss.vector_to_array(self._index.id_map).astype(np.int64), rows.copy()
 
 
 def unit(matrix: Array) -> Array:

@@ -28,6 +28,8 @@ BENCHES = {
     "preference": "tests.bench.preference:run",
     "newuser": "tests.bench.newuser:run",
     "neighbours": "tests.bench.neighbours:run",
+    "pick": "tests.bench.pick:run",
+    "retrieve": "tests.bench.retrieve:run",
     "start": "tests.bench.start:run",
     "kills": "tests.bench.kills:run",
     "flips": "tests.bench.flips:run",

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from engine.data import WrongSpace
+from profiles.cells import Cells
 from profiles.neighbours import Neighbours, of_items, of_people, unit
 from profiles.store import Store
 from tests.profiles.desk import Desk, new_desk, passages
@@ -28,6 +29,31 @@ def test_the_nearest_are_those_of_numpy() -> None:
         got, wanted = index.near(vector, 10, "s"), by_hand(ids, matrix, vector, 10)
         assert np.array_equal(got[0], wanted[0])
         assert np.allclose(got[1], wanted[1], atol=1e-6)
+
+
+def test_a_crowd_in_cells_is_searched_as_well_and_changes_row_by_row() -> None:
+    rng = np.random.default_rng(5)
+    middle = rng.normal(size=(40, 16))
+    matrix = (middle[rng.integers(40, size=6000)] + rng.normal(size=(6000, 16))).astype(np.float32)
+    ids = rng.permutation(90_000)[:6000]
+    index = Neighbours("s", ids[:3000], matrix[:3000], crowd=5000)
+    assert not isinstance(index._index, Cells)
+    index.add(ids[3000:], matrix[3000:])
+    assert isinstance(index._index, Cells) and len(index) == 6000
+    assert index._index._index.nprobe < index._index._index.nlist, "not all of it is looked at"
+    asked = matrix[rng.choice(6000, 50)] + rng.normal(size=(50, 16)).astype(np.float32) / 4
+    hits = [
+        len(np.intersect1d(index.near(v, 10)[0], by_hand(ids, matrix, v, 10)[0])) for v in asked
+    ]
+    assert np.mean(hits) >= 9.5
+    index.add(ids[:1], -matrix[:1])
+    assert len(index) == 6000 and index.near(-matrix[0], 1)[0][0] == ids[0]
+    assert index.remove([int(ids[0]), 99_999]) == 1 and len(index) == 5999
+    assert index.near(-matrix[0], 1)[0][0] != ids[0]
+    kept, rows = index._index.everything()
+    assert sorted(kept.tolist()) == sorted(ids[1:].tolist())
+    order = {int(i): k for k, i in enumerate(ids)}
+    assert np.allclose(rows, unit(matrix[[order[int(i)] for i in kept]]))
 
 
 def test_an_id_has_one_vector_and_can_leave() -> None:
