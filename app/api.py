@@ -28,7 +28,7 @@ from app.making import Unavailable
 from app.picture_models import BadModel
 from app.studio import Studio
 from app.wire import Bad, Full, Missing, WrongSpace
-from profiles.errors import Conflict, Unwritable
+from profiles.errors import Conflict, Damaged, Unwritable
 
 POLL, HEARTBEAT, TEXT = 0.4, 15.0, 8192
 
@@ -320,6 +320,7 @@ STATUS: dict[Any, int] = {
     Unwritable: 507,
 }
 
+    Damaged: 500,
 
 def handlers() -> dict[Any, Callable[..., Any]]:
     """Errors of the Studio as JSON that names the cure."""

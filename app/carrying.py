@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app import bending
+from app.jobs import read
 from app.wire import Bad, Missing
 
 if TYPE_CHECKING:
@@ -64,8 +65,7 @@ class Carrying:
         entry = EXPORTS[name]
         made = self.keeping.exports(adapter) / f"{name}.json"
         told: dict[str, Any] = {"state": "new", "tick": "", "why": "", "matched": 0, "total": 0}
-        if made.exists():
-            told |= json.loads(made.read_text())
+        told |= read(made)
         return {"name": name, "label": entry.label, "help": entry.paper,
                 "words": "words" in entry.traits, **told}  # fmt: skip
 
@@ -97,7 +97,14 @@ class Carrying:
                         "snippet": wanted.how(what), **proof}  # fmt: skip
             except (Refused, Bad) as wrong:
                 told = {"state": "refused", "why": str(wrong)}
-            (place / f"{target}.json").write_text(json.dumps(told))
+            except OSError as wrong:
+                shutil.rmtree(place / target, ignore_errors=True)
+                (place / f"{target}.zip").unlink(missing_ok=True)
+                why = f"it could not be written ({wrong.strerror}); make room on the disk"
+                told = {"state": "refused", "why": f"{why} and export it again"}
+            part = place / f".{target}.json"
+            part.write_text(json.dumps(told))
+            part.replace(place / f"{target}.json")
         yield {"type": "done", "target": self._target(adapter, target)}
 
     def _material(self, row: dict[str, Any], privacy: str, needs: frozenset[str]) -> Any:

@@ -223,8 +223,10 @@ def _add(studio: "Studio", user: int, given: Any) -> Any:
 
 
 def _export(studio: "Studio", user: int, given: Any) -> Any:
+    from profiles.disk import atomic_write
+
     body, _, _ = studio.export(user, given.profile, given.what, given.format, given.with_adapters)
-    given.file.write_bytes(body)
+    atomic_write(given.file, body)
     return {"file": str(given.file), "bytes": len(body)}
 
 

@@ -3,6 +3,7 @@
 import shutil
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from app.wire import Bad
@@ -74,10 +75,12 @@ def adapters(studio: "Studio", user: int, given: Any) -> Any:
 
 def export(studio: "Studio", user: int, given: Any) -> Any:
     """Write one target of an adapter as a zip, after its proof."""
+    from profiles.disk import atomic_file, atomic_write
+
     carrying = studio.keeping.carrying
     if given.target == "penchant":
         body, _ = carrying.pack(user, given.adapter)
-        given.file.write_bytes(body)
+        atomic_write(given.file, body)
         proof: dict[str, Any] = {}
     else:
         *_, last = carrying.export(user, given.adapter, given.target, given.privacy)
@@ -85,7 +88,7 @@ def export(studio: "Studio", user: int, given: Any) -> Any:
         if proof["state"] != "made":
             raise Bad(proof["why"])
         path, _ = carrying.file(user, given.adapter, given.target)
-        shutil.copyfile(path, given.file)
+        atomic_file(given.file, partial(shutil.copyfile, path))
     return {"file": str(given.file), "bytes": given.file.stat().st_size, "proof": proof}
 
 

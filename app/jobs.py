@@ -122,7 +122,7 @@ class Jobs:
         self, who: tuple[int, int], what: str, request: Mapping[str, Any],
         files: Mapping[str, str | bytes],
     ) -> int:  # fmt: skip
-        """Write the inputs, then the row, and start it when nothing else runs.
+        """Write the row and the inputs, all or nothing, and start it when nothing else runs.
 
         `request` and `files` together are all a worker gets; "FOLDER" stands for the job's place.
         """
@@ -130,15 +130,24 @@ class Jobs:
             raise Bad("something is being tuned already; wait for it, or stop it on the Keep page")
         with self._lock:
             number = self.rows.add_job(who[0], what, request, who[1])
-            folder = self.place(number)
-            folder.mkdir(parents=True, mode=0o700)
-            for name, body in files.items():
-                (folder / name).parent.mkdir(exist_ok=True)
-                (folder / name).write_bytes(body.encode() if isinstance(body, str) else body)
-            (folder / "job.json").write_text(json.dumps({"what": what, **request}))
+            try:
+                self._write(
+                    self.place(number), {**files, "job.json": json.dumps({"what": what, **request})}
+                )
+            except OSError as wrong:
+                self._tidy(number)
+                self.rows.change_job(number, "stopped", {"words": "thrown away"})
+                text = f"this could not be set up ({wrong.strerror}); make room on the disk"
+                raise Bad(f"{text} and start it again") from wrong
         self._follow()
         self.step()
         return int(number)
+
+    def _write(self, folder: Path, files: Mapping[str, str | bytes]) -> None:
+        folder.mkdir(parents=True, mode=0o700)
+        for name, body in files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_bytes(body.encode() if isinstance(body, str) else body)
 
     def wish(self, job: int, wish: str) -> None:
         """pause, resume, stop (keeping what was learnt) or discard."""
@@ -201,7 +210,7 @@ class Jobs:
     def owned(self, user: int, job: int) -> None:
         """Missing unless the job is this user's."""
         if self._row(job)["user_id"] != user:
-            raise Missing(f"there is no job {job} here")
+            raise Missing(f"there is no job {job} here; load the page again")
 
     def sample(self, user: int, job: int, name: str) -> Path:
         """A picture that a job of this user drew on its way."""
@@ -303,7 +312,7 @@ class Jobs:
         try:
             return dict(self.rows.job(job))
         except KeyError:
-            raise Missing(f"there is no job {job} here") from None
+            raise Missing(f"there is no job {job} here; load the page again") from None
 
     def _profile_of(self, job: int) -> int | None:
         try:
@@ -328,10 +337,10 @@ class Jobs:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A JSON file, or {} when it is not there."""
+    """A JSON file, or {} when it is not there, or torn by a power loss."""
     try:
         return dict(json.loads(path.read_text()))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return {}
 
 

@@ -5,6 +5,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from profiles.errors import Unwritable
+
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 
 
@@ -37,18 +39,26 @@ def atomic_file(path: Path, fill: Callable[[Path], None]) -> None:
     """Let `fill` write a temporary file beside `path`, then put it in place in one step.
 
     Temporary file in the same folder, fsync, rename, fsync of the folder: after a power loss the
-    old file or the new one is there, never a torn one.
+    old file or the new one is there, never a torn one. Unwritable when there is no room.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    os.close(handle)
-    temporary = Path(name)
     try:
-        fill(temporary)
-        _sync(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync(path.parent)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            fill(temporary)
+            _sync(temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync(path.parent)
+    except OSError as wrong:
+        if isinstance(wrong, FileNotFoundError | Unwritable):
+            raise
+        raise Unwritable(
+            f"{path.name} was not written ({wrong.strerror}); make room on the disk or check it, "
+            "then try again"
+        ) from wrong
 
 
 def remove(path: Path) -> bool:

@@ -58,7 +58,8 @@ def sing(studio: Studio, key: Callable[[], str]) -> tuple[int, list[bytes]]:
     )
     adapter = tune(studio, profile)
     studio.keeping.change(user, adapter["id"], {"name": f"the {BIRD}"})
-    list(studio.keeping.carrying.export(user, adapter["id"], "answers_jsonl"))
+    *_, made = studio.keeping.carrying.export(user, adapter["id"], "answers_csv", "full")
+    assert made["target"]["state"] == "made"
     item = studio.store.item(own[0]["id"])
     picture = studio.store.media_path(item.hash).read_bytes()
     weights = next((studio.store.folder / "adapters").rglob("*.safetensors")).read_bytes()
@@ -94,7 +95,7 @@ def test_no_byte_of_a_deleted_person_is_left_outside_listed_copies(
     wanted = [BIRD.encode(), *bytes_of]
     found = holding(folder, wanted)
     places = {name.partition("/")[0] for name in found}
-    assert {"media", "jobs", "adapters"} <= places, "the test sees what there is to find"
+    assert {"media", "jobs", "adapters", "exports"} <= places, "the test sees what there is to find"
     assert [each[:20] for each in wanted if not holding(folder, [each])] == []
     copy = tiny.backup()
     told = tiny.delete_profile(user, profile)
