@@ -71,6 +71,8 @@ class Minds:
         self._seats: OrderedDict[tuple[int, Kind], Seat] = OrderedDict()
         self._lock = threading.Lock()
         self.fitter = Fitter()
+        # Answers, and those among them whose next question was prepared by then.
+        self.votes = self.prepared = 0
         # Taken inside a mind's lock, never the other way round: one vote computes at a time, and
         # the others wait without asking for the interpreter, which costs more than the sums do.
         self.turn = threading.Lock()
@@ -139,6 +141,8 @@ class Minds:
             stored = self.write(vote, predicted, plan)
             with self.turn:
                 if not stored.duplicate:
+                    self.votes += 1
+                    self.prepared += _prepared(seat, stored.following)
                     mind.learn(_comparison(stored.seq, vote), predicted)
                 following = self._advance(seat, question, stored.following)
             if not stored.duplicate:
@@ -302,3 +306,8 @@ class Minds:
 
 def _comparison(seq: int, vote: Vote) -> Comparison:
     return Comparison(seq, vote.question, vote.outcome, vote.strength, vote.ms, vote.source)
+
+
+def _prepared(seat: Seat, brought: Question | None) -> bool:
+    """Whether nothing had to be planned while somebody waited."""
+    return brought is not None or seat.waiting is not None or isinstance(seat.ready, Question)

@@ -88,7 +88,9 @@ class Studio:
         return {"ready": self._ready, "version": VERSION}
 
     def system(self) -> dict[str, Any]:
-        return {"version": VERSION, "data_folder": str(self.store.folder), **self.maker.about()}
+        ahead = {"votes": self.minds.votes, "prepared": self.minds.prepared}
+        told = {"version": VERSION, "data_folder": str(self.store.folder), "ahead": ahead}
+        return {**told, **self.maker.about()}
 
     # profiles
 

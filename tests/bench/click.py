@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from tests.served import ROOT, free_port, served, wait
+from tests.served import ROOT, call, free_port, served, wait
 
 FLAGS = ("--preload", "--limits", "comparisons=0,profiles=0")
 CLIENTS, CLOSED = 200, 16
@@ -38,6 +38,7 @@ def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any
             port = int(address.rsplit(":", 1)[1])
             with watched(port) as seen:
                 paced = loaded(port, "studio", clients, seconds, 1.0, seed)
+            ahead = call(address, "system")["ahead"]
             full = loaded(port, "studio", CLOSED, seconds / 6, 0.0, seed + 1)
         lost, twice = checked(folder / "studio" / "data", [paced, full])
         after = _floor(folder / "after", clients, seconds / 3, seed)
@@ -51,7 +52,8 @@ def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any
         "saturation_per_s": full["per_s"], "floor_ms": bare,
         "ratio_floor": np.percentile(times, 50) / bare,
         "ratio_gradio_queue": full["per_s"] / max(queues.values()),
-        "lost": lost, "duplicated": twice, "answers": len(paced["told"]) + len(full["told"]),
+        "lost": lost, "duplicated": twice, "prefetch_hit": ahead["prepared"] / ahead["votes"],
+        "answers": len(paced["told"]) + len(full["told"]),
         "rss_mb": seen[-1][1] / 1e6, "generator_cpu": paced["generator_cpu"],
     }  # fmt: skip
     rows = [{"peer": k, "per_s": v} for k, v in queues.items()]
@@ -64,7 +66,7 @@ def loaded(  # noqa: PLR0913 - a load is made of these
 ) -> Any:
     """The report of the process that makes the load."""
     words = {"port": port, "kind": kind, "clients": clients, "seconds": seconds, "rate": rate,
-             "seed": seed, "warm": min(5.0, seconds / 5)}  # fmt: skip
+             "seed": seed, "warm": min(5.0, seconds / 4)}  # fmt: skip
     made = subprocess.run(
         [sys.executable, "-m", "tests.bench.click_load", json.dumps(words)],
         cwd=ROOT, capture_output=True, text=True, check=False,

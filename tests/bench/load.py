@@ -3,7 +3,8 @@
 Every vote was acknowledged after its commit; afterwards each must be in the log, once. Memory is
 the resident size of the server once a second: `rss_kb_per_1000_votes` is its slope over the second
 half of the ten minutes; then five waves of 200 new people each vote ten times, and what the last
-two waves added is told a person.
+two waves added is told a person. In between everybody votes as fast as replies come for a minute
+(`overload_per_s`); what a vote takes five seconds after that is `recovered_p95_ms`.
 """
 
 import tempfile
@@ -27,7 +28,9 @@ def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any
             port = int(address.rsplit(":", 1)[1])
             with watched(port) as seen:
                 made = loaded(port, "studio", clients, seconds, 1.0, seed)
-            loads, sizes = [made], [seen[-1][1]]
+            crush = loaded(port, "studio", clients, seconds / 10, 0.0, seed + 100)
+            calm = loaded(port, "studio", clients, 20.0, 1.0, seed + 101)
+            loads, sizes = [made, crush, calm], [seen[-1][1]]
             for wave in range(2 if quick else WAVES):
                 with watched(port) as after:
                     # Ten votes each: as many seconds as two hundred people need for them.
@@ -41,6 +44,7 @@ def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any
         "votes": sum(x["votes"] for x in loads), "per_s": made["per_s"],
         "p50_ms": np.percentile(times, 50), "p95_ms": np.percentile(times, 95),
         "p99_ms": np.percentile(times, 99), "lost": lost, "duplicated": twice,
+        "overload_per_s": crush["per_s"], "recovered_p95_ms": np.percentile(calm["ms"], 95),
         "rss_mb": rss[-1, 1] / 1e6,
         "rss_kb_per_1000_votes": slope / made["per_s"],
         "sessions": clients * (len(loads)),
