@@ -17,6 +17,7 @@ from app.accounts import Accounts
 from app.api_checks import check_routes
 from app.api_compass import compass_routes
 from app.api_describing import describing_routes
+from app.api_examples import example_routes
 from app.api_keep import keep_routes
 from app.api_made import made_routes
 from app.api_people import people_routes
@@ -110,6 +111,7 @@ def routes(studio: Studio, accounts: Accounts) -> APIRouter:
     describing_routes(router, studio)
     check_routes(router, studio)
     starting_routes(router, studio)
+    example_routes(router, studio)
     return router
 
 

@@ -35,7 +35,7 @@ class Bundles:
             body = write_bundle(self.studio.store, profile, carried)
         except BadBundle as wrong:
             raise Bad(str(wrong)) from None
-        return body, f"{STEM}-{profile}.penchant", "application/octet-stream"
+        return body, f"{self._stem(profile)}.penchant", "application/octet-stream"
 
     def answers(self, profile: int, form: str) -> tuple[bytes, str, str]:
         """The same of the answers alone, as CSV or JSONL."""
@@ -43,9 +43,13 @@ class Bundles:
 
         if form == "csv":
             rows = "".join(answers_csv(self.studio.store, profile))
-            return rows.encode(), f"{STEM}-{profile}-answers.csv", "text/csv"
+            return rows.encode(), f"{self._stem(profile)}-answers.csv", "text/csv"
         rows = "".join(answers_jsonl(self.studio.store, profile))
-        return rows.encode(), f"{STEM}-{profile}-answers.jsonl", "application/x-ndjson"
+        return rows.encode(), f"{self._stem(profile)}-answers.jsonl", "application/x-ndjson"
+
+    def _stem(self, profile: int) -> str:
+        mark = "-simulated" if self.studio.store.profile(profile).simulated else ""
+        return f"{STEM}{mark}-{profile}"
 
     def told(self, profile: int) -> list[dict[str, Any]]:
         """The answers that count, with all that was shown: what data sets are made of."""

@@ -122,6 +122,7 @@ class Carrying:
             answers=int(card.get("answers", 0)), agreement=agreement,
             method=str(card.get("objective", "")), privacy=privacy,  # type: ignore[arg-type]
             profile=row["digest"][:8],
+            simulated=studio.store.profile(row["profile_id"]).simulated,
         )  # fmt: skip
         what = Material(
             title=row["name"], model=self._model(row["kind"]).resolve(),

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app import cli_keep, cli_people, cli_study, flags, restoring
+from app import cli_keep, cli_people, cli_study, examples, flags, restoring
 
 if TYPE_CHECKING:
     from app.studio import Studio
@@ -245,6 +245,7 @@ ACTIONS: dict[str, Callable[["Studio", int, Any], Any]] = {
     "restore": lambda studio, user, g: studio.restore(user, g.profile, g.version),
     "delete": lambda studio, user, g: studio.delete_profile(user, g.profile),
     "backup": lambda studio, _user, _given: {"backup": studio.backup()},
+    "example": examples.command,
     "tune": cli_keep.tune,
     "jobs": cli_keep.jobs,
     "job": cli_keep.job,

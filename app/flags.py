@@ -55,6 +55,8 @@ VERBS: dict[str, tuple[str, Words]] = {
     "restore": ("go back to a version", (*ONE, ("version", int, None))),
     "delete": ("delete a profile and all it holds", ONE),
     "backup": ("copy the database safely", ()),
+    "example": ("a simulated person's taste to look at: calm, bright, ink; or remove them all",
+                (("name", str, "?"),)),
     "tune": ("train a small model on your answers", (*ONE, ("preset", str, "?"))),
     "jobs": ("what is being tuned, and was", ONE),
     "job": ("one of them; or pause, resume, stop, discard it",

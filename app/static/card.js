@@ -4,6 +4,7 @@ import { get, insist, key, media, post, Refused } from "./api.js";
 import { Answers } from "./answers.js";
 import { hideToast, shortcuts, toast, zoom } from "./dialogs.js";
 import { able, button, clear, h, icon } from "./dom.js";
+import { exampleLink } from "./examples.js";
 import { Grid, task } from "./grid.js";
 import { done, guide } from "./guide.js";
 import { Pair } from "./pair.js";
@@ -82,7 +83,7 @@ export class Card {
     clear(this.heading, t("Pick what you like"));
     clear(this.task, HERE ? t("Three picks are enough. Nothing you choose leaves this machine.") : t("Three picks are enough. Nothing you choose leaves the machine the studio runs on."));
     const start = (medium) => button([icon(medium, 44), MEDIA[medium]], () => this.#begin(medium), { kind: "big" });
-    clear(this.stage, h("div", { class: "doors" }, start("picture"), start("text")));
+    clear(this.stage, h("div", { class: "doors" }, start("picture"), start("text")), state.profile?.simulated ? null : exampleLink());
     this.say("");
   }
 

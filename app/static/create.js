@@ -4,6 +4,7 @@ import { stream } from "./api.js";
 import { toast } from "./dialogs.js";
 import { button, h, percent } from "./dom.js";
 import { Gallery } from "./gallery.js";
+import { exampleLink } from "./examples.js";
 import { done, guide } from "./guide.js";
 import { ended, stored } from "./judge.js";
 import { keepTaste } from "./keeptaste.js";
@@ -27,7 +28,7 @@ export class Create {
     this.guide = guide();
     on("named", () => done("keep"));
     this.gallery = new Gallery((row) => this.again(row), () => this.run());
-    this.node = h("section", { class: "page create", "aria-label": t("Create") }, this.form, this.status, this.guide.node, this.results.node, this.kept.node, this.gallery.node);
+    this.node = h("section", { class: "page create", "aria-label": t("Create") }, this.form, this.status, (this.example = exampleLink()), this.guide.node, this.results.node, this.kept.node, this.gallery.node);
     document.addEventListener("keydown", (event) => this.#keys(event));
     on("make", () => this.run());
     on("try", () => ((this.depth.value = "tuned"), this.run()));
@@ -130,6 +131,7 @@ export class Create {
     const enough = state.progress[state.medium]?.enough;
     if (!this.shown) this.say(enough ? "" : t("Not in your taste yet: three picks change that."));
     this.kept.update(Boolean(this.shown));
+    this.example.hidden = Boolean(this.shown || enough || state.profile?.simulated);
     if (!this.shown) this.guide.show(null);
   }
 

@@ -2,6 +2,7 @@
 
 import { askName, dialog, toast } from "./dialogs.js";
 import { button, clear, h, icon, percent } from "./dom.js";
+import { mark } from "./examples.js";
 import { lasting, share } from "./job.js";
 import { LEVELS, accuracyWords } from "./liking.js";
 import { HERE, create, on, rename, state, use } from "./state.js";
@@ -23,7 +24,7 @@ function profileMenu() {
   const list = h("div", { class: "menu", role: "menu", hidden: true });
   const wrap = h("div", { class: "whose-wrap" }, opener, list);
   const paint = () => {
-    name.textContent = title(state.profile);
+    clear(name, title(state.profile), " ", mark(state.profile));
     opener.title = state.profile ? t("Whose taste this is") : t("A taste begins with your first pick");
   };
   const open = () => {
@@ -49,6 +50,7 @@ function profileMenu() {
 
 function title(profile) {
   if (!profile) return t("New here");
+  if (profile.simulated) return said(profile.name);
   return profile.named || profile.name ? profile.name || t("Unnamed taste") : t("Unnamed taste");
 }
 
@@ -56,7 +58,7 @@ function entries(close) {
   const entry = (text, run, more = {}, ...before) => h("button", { type: "button", role: "menuitem", tabindex: -1, on: { click: () => (close(), run()) }, ...more }, before, text);
   const rows = state.profiles.map((row) => entry(title(row), () => row.id === state.profile?.id || use(row),
     { role: "menuitemradio", "aria-checked": String(row.id === state.profile?.id) },
-    h("i", { class: "dot", style: { "--own": row.colour || "#2f6fed" } })));
+    h("i", { class: "dot", style: { "--own": row.colour || "#2f6fed" } }), mark(row)));
   return [...rows, rows.length ? h("hr") : null, entry(t("New taste..."), askNew),
     state.profile && entry(t("Rename..."), askRename)];
 }

@@ -3,6 +3,7 @@
 import { Card } from "./card.js";
 import { Create } from "./create.js";
 import { mount } from "./dom.js";
+import { exampleBar } from "./examples.js";
 import { header } from "./header.js";
 import { keepPage } from "./keep.js";
 import { listenKeys } from "./keys.js";
@@ -17,10 +18,11 @@ startTheme(flags.theme);
 const card = new Card();
 listenKeys(card);
 mount("header-mount", header(flags.offline === "true"));
-mount("choose-mount", card.node);
-mount("taste-mount", taste());
-mount("create-mount", new Create().node);
-mount("keep-mount", keepPage());
+const page = (node) => (node.prepend(exampleBar()), node);
+mount("choose-mount", page(card.node));
+mount("taste-mount", page(taste()));
+mount("create-mount", page(new Create().node));
+mount("keep-mount", page(keepPage()));
 mount("settings-mount", settings());
 
 nameTabs();

@@ -31,12 +31,15 @@ export async function start() {
   const medium = recall(SAVED.medium);
   state.medium = medium in MEDIA ? medium : "picture";
   const last = Number(recall(SAVED.profile));
-  const found = profiles.find((row) => row.id === last) ?? profiles[profiles.length - 1];
+  const found = profiles.find((row) => row.id === last) ?? mine(profiles);
   // A quick click may have taken it up already; telling it anew would end what was begun.
   if (found && found.id === state.profile?.id) state.profile = found;
   else if (found) use(found);
   else tell("profile", null);
 }
+
+/** The newest taste that is no example: nobody slides into one. */
+const mine = (rows) => rows.filter((row) => !row.simulated).at(-1);
 
 async function learnSystem() {
   state.system = await get("system").catch(() => null);
@@ -59,8 +62,8 @@ export async function ensure() {
   if (!state.profile) {
     // A click may come before the list has: what is there already is not made again.
     state.profiles = (await get("profiles")).profiles;
-    if (!state.profiles.length) state.profiles.push(await post("profiles", {}));
-    if (!state.profile) use(state.profiles[state.profiles.length - 1]);
+    if (!mine(state.profiles)) state.profiles.push(await post("profiles", {}));
+    if (!state.profile) use(mine(state.profiles));
   }
   return state.profile;
 }
@@ -80,7 +83,7 @@ export async function rename(name) {
 /** Read the list again and stay on (or move to) this profile. */
 export async function refresh(id) {
   state.profiles = (await get("profiles")).profiles;
-  const found = state.profiles.find((row) => row.id === id) ?? state.profiles[state.profiles.length - 1];
+  const found = state.profiles.find((row) => row.id === id) ?? mine(state.profiles);
   if (!found) {
     state.profile = null;
     state.progress = { picture: null, text: null };

@@ -7,6 +7,7 @@ import { Compass } from "./compass.js";
 import { curve } from "./curve.js";
 import { describe } from "./describe.js";
 import { button, clear, h, onShow } from "./dom.js";
+import { exampleLink, mark } from "./examples.js";
 import { kinds, methods } from "./kinds.js";
 import { accuracyWords } from "./liking.js";
 import { TasteMap } from "./map.js";
@@ -48,12 +49,12 @@ export function taste() {
 function empty(answers, medium) {
   return h("div", { class: "nothing" }, medium, h("h1", { text: answers ? t("A little more, please") : t("Nothing to see yet") }),
     h("p", { text: answers ? tn("{n} answer so far. From {enough} on, this page says what you like.", "{n} answers so far. From {enough} on, this page says what you like.", answers, { enough: ENOUGH }) : t("After five answers this page says what you like: in words, in bars and on a map.") }),
-    button(t("Pick five things"), () => go("choose"), { kind: "primary" }));
+    button(t("Pick five things"), () => go("choose"), { kind: "primary" }), state.profile?.simulated || exampleLink());
 }
 
 function full(belief, medium) {
   return [
-    h("div", { class: "topline" }, h("h1", { class: "sentence", text: said(belief.sentence) }), medium),
+    h("div", { class: "topline" }, h("h1", { class: "sentence" }, said(belief.sentence), " ", mark(state.profile)), medium),
     h("p", { class: "note lead", text: `${tn("From {n} answer.", "From {n} answers.", belief.answers)} ${accuracyWords(belief.accuracy)}` }),
     h("div", { class: "two" },
       h("section", {}, h("h2", { text: t("What you lean to") }), h("p", { class: "note", text: t("The dot is the best guess, the band is where it may be. Grey: not sure yet.") }), axes(belief.axes)),

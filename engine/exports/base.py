@@ -40,6 +40,7 @@ class Facts:
     `agreement` on held-out answers: share, lower and upper end of its interval. `strength` is what
     is recommended, `range` where the model still writes or draws well. `full` is the strength that
     the studio's slider has at its right end: 1 of an adapter, more of a steering direction.
+    `simulated`: the answers are a program's, of an example.
     """
 
     answers: int = 0
@@ -50,6 +51,7 @@ class Facts:
     method: str = ""
     encoder: str = ""
     profile: str = ""
+    simulated: bool = False
     privacy: Privacy = "vector only"
 
 
@@ -104,6 +106,7 @@ class Material:
             "version": VERSION, "profile": facts.profile, "method": facts.method,
             "encoder": facts.encoder, "answers": facts.answers, "strength": facts.strength,
             "range": f"{facts.range[0]:g} to {facts.range[1]:g}", "privacy": facts.privacy,
+            "simulated": "true" if facts.simulated else "",
         }  # fmt: skip
         return {f"penchant.{k}": str(v) for k, v in made.items() if v != ""}
 

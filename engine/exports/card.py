@@ -16,6 +16,8 @@ PRIVACY = {
 }
 WORDS = ("These are the answers of one person and speak for nobody else. No licence is given with "
          "them: choose one before you share them.")  # fmt: skip
+SIMULATED = ("**simulated: true.** This is an example: a program gave the answers, and it says "
+             "nothing about any real person.")  # fmt: skip
 # Licences that the hub knows by name; any other is 'other' with its name beside it.
 KNOWN = {"apache-2.0", "mit", "openrail", "creativeml-openrail-m", "openrail++", "cc-by-4.0",
          "cc0-1.0", "llama3", "gemma", "bsd-3-clause"}  # fmt: skip
@@ -58,6 +60,7 @@ def body(export: Export, what: Material, proof: Proof) -> str:
     parts = [
         f"# {_plain(what.name)}",
         "What one person likes, learnt by comparing.",
+        *([SIMULATED] if facts.simulated else []),
         f"## Use\n\n{export.how(what)}",
         *([] if export.words else [f"## Strength\n\n{_strength(what)}"]),
         _source(what) if export.words else f"## How it was learnt\n\n{_learnt(what)}",

@@ -65,6 +65,9 @@ POLICY: dict[str, Row] = {
     # profiles
     "GET /api/v1/profiles": Row(NAMED, "list one's profiles"),
     "POST /api/v1/profiles": Row(NAMED, "make a profile", {"name": "new"}),
+    "GET /api/v1/examples": Row(NAMED, "the examples: simulated people to look at"),
+    "POST /api/v1/examples": Row(NAMED, "open an example", {"key": "nobody"}, means=(404,)),
+    "DELETE /api/v1/examples": Row(NAMED, "remove one's examples"),
     f"GET {P}": Row(OWNER, "look at a profile"),
     f"PATCH {P}": Row(OWNER, "rename, describe, colour it", {"purpose": "changed"}),
     f"DELETE {P}": Row(OWNER, "delete it with all it holds"),
