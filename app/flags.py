@@ -146,7 +146,7 @@ def parser() -> argparse.ArgumentParser:
         "name", metavar="NAME",
         help="click, load, taste, steer, results, starter, draws, untrained, ppd, reach, "
         "pictures, tuned, train, serve, update, preference, newuser, neighbours, people, pick, "
-        "retrieve, start, kills, jobkills, flips, powerloss, faults, backups, study",
+        "retrieve, start, kills, jobkills, flips, powerloss, faults, backups, study, hostile",
     )  # fmt: skip
     bench.add_argument("--json", action="store_true", help="one JSON object as the last line")
     bench.add_argument("--data", metavar="DIR", help="where the data of real people lies")

@@ -42,6 +42,7 @@ BENCHES = {
     "tuned": "tests.bench.tuned:run",
     "jobkills": "tests.bench.jobkills:run",
     "results": "tests.bench.results:run",
+    "hostile": "tests.bench.hostile:run",
 }
 ROOT = Path(__file__).resolve().parent.parent.parent
 
