@@ -237,10 +237,10 @@ def as_question(
         rest = [i for i in ids.values() if i != me]
         other = twin if twin not in (None, me) else (rest[0] if rest else None)
         if other is None:
-            raise Bad("there is nothing else on the page to compare it with")
+            raise Bad("there is nothing on the page to compare it with; make more first")
         items, picked = (me, other), other
     if len(items) < 2:
-        raise Bad("there is nothing else on the page to compare it with")
+        raise Bad("there is nothing on the page to compare it with; make more first")
     asked = studio.store.add_question(profile, made["kind"], items, "like")
     return asked, Outcome(picks=(picked,))
 

@@ -339,7 +339,7 @@ class Keeping:
             row = self.studio.store.work.adapter(adapter)
             self.studio.profile(user, row["profile_id"])
         except (KeyError, Missing):
-            raise Missing(f"there is no adapter {adapter} here") from None
+            raise Missing(f"there is no adapter {adapter} here; load the page again") from None
         return dict(row)
 
     def change(self, user: int, adapter: int, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class Made:
         try:
             self.studio.store.remove_generation(profile, number)
         except KeyError:
-            raise Missing(f"there is no generation {number} here") from None
+            raise Missing(f"there is no generation {number} here; load the page again") from None
         return {"removed": number}
 
     def strip(

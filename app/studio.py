@@ -369,7 +369,7 @@ class Studio:
         except KeyError:
             found, owner = None, None
         if found is None or owner not in (None, user):
-            raise Missing(f"there is no item {item} here")
+            raise Missing(f"there is no item {item} here; load the page again")
         return found
 
     # shapes

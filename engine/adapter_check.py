@@ -216,7 +216,7 @@ def _config(data: bytes, base: Base, weights: Mapping[str, Any], ours: bool) -> 
     alpha: Any = told.get("lora_alpha")
     if type(alpha) not in (int, float) or not 0 < alpha <= 1e4 or (ours and alpha != rank):
         raise BadAdapter(
-            f"lora_alpha is {alpha!r:.20}; that is not what this adapter was made with"
+            f"lora_alpha is {alpha!r:.20}; this adapter was made with another; save it again"
         )
     paths = {_end(m["path"]) for m in map(NAME.fullmatch, weights) if m}
     targets = told.get("target_modules")

@@ -77,7 +77,9 @@ def _unzip(data: bytes) -> dict[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(data)) as packed:
         entries = packed.infolist()
         if len(entries) != count:
-            raise BadAdapter("the zip counts its files wrongly; it is damaged or a trap")
+            raise BadAdapter(
+                "the zip counts its files wrongly; it is damaged or a trap; do not use it"
+            )
         folder = _names(entries)
         _sizes(entries)
         _places(data, entries, start)
@@ -109,7 +111,7 @@ def _names(entries: list[zipfile.ZipInfo]) -> str:
     name = entries[0].filename
     folder = name[: name.rfind("/") + 1]
     if folder and not FOLDER.fullmatch(folder):
-        raise BadAdapter(f"the zip holds {name!r:.80}, which no adapter has")
+        raise BadAdapter(f"the zip holds {name!r:.80}, which no adapter has; leave it out")
     for e in entries:
         mode = stat.S_IFMT(e.external_attr >> 16)
         itself = e.filename == folder and e.file_size == 0 and e.compress_size <= 2
@@ -118,7 +120,9 @@ def _names(entries: list[zipfile.ZipInfo]) -> str:
         ):
             raise BadAdapter(f"{e.orig_filename!r:.80} is a link or has an odd name; leave it out")
         if not itself and not e.filename.startswith(folder):
-            raise BadAdapter(f"the zip holds {e.filename!r:.80}, which no adapter has")
+            raise BadAdapter(
+                f"the zip holds {e.filename!r:.80}, which no adapter has; leave it out"
+            )
     _known(e.filename.removeprefix(folder) for e in entries if e.filename != folder)
     if len({e.filename for e in entries}) != len(entries):
         raise BadAdapter("a file comes twice in the zip; zip the adapter again")
@@ -139,7 +143,7 @@ def _sizes(entries: list[zipfile.ZipInfo]) -> None:
     """Totals and ratio before a byte is unpacked."""
     total = sum(e.file_size for e in entries)
     if total > UNPACKED or total > RATIO * sum(e.compress_size for e in entries):
-        raise BadAdapter("the zip unpacks to far more than an adapter holds")
+        raise BadAdapter("the zip unpacks to far more than an adapter holds; choose another")
     if any(e.file_size > TEXT and not e.filename.endswith(WEIGHTS) for e in entries):
         raise BadAdapter("a text of the adapter is larger than 1 MB; leave it out")
     if any(e.flag_bits & 0x41 or e.compress_type not in (0, 8) for e in entries):
@@ -156,12 +160,16 @@ def _places(data: bytes, entries: list[zipfile.ZipInfo], start: int) -> None:
         same = (mark, flags, how) == (b"PK\x03\x04", e.flag_bits, e.compress_type)
         sizes = (crc, packed, size) == (e.CRC, e.compress_size, e.file_size)
         if e.header_offset != at or not same or not (sizes or flags & 8):
-            raise BadAdapter("files of the zip overlap or leave gaps; it is damaged or a trap")
+            raise BadAdapter(
+                "files of the zip overlap or leave gaps; it is damaged or a trap; do not use it"
+            )
         at += 30 + name + more + e.compress_size
         if flags & 8:  # sizes stand behind the file, with or without a mark of their own
             at += 16 if data[at : at + 4] == b"PK\x07\x08" else 12
     if at != start:
-        raise BadAdapter("files of the zip overlap or leave gaps; it is damaged or a trap")
+        raise BadAdapter(
+            "files of the zip overlap or leave gaps; it is damaged or a trap; do not use it"
+        )
 
 
 def _entry(packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:

@@ -116,7 +116,7 @@ function target(row, told, privacy = "vector only") {
     h("div", { class: "topline" }, h("h3", { text: said(now.label) }), busy ? null : tick(now), busy ? null : here(now) ? h("a", { class: "button", href: url(`${path}/file`), download: "" }, icon("file"), t("Download")) : button(t("Make it"), make)),
     busy ? h("p", { class: "note", role: "status", text: busy }) : null,
     now.why && !busy ? h("p", { class: now.state === "refused" ? "bad" : "note", text: sentence(said(now.why)) }) : null,
-    here(now) && now.snippet ? used(now.snippet) : null);
+    here(now) && now.snippet ? used(said(now.snippet)) : null);
   paint(told);
   return node;
 }
@@ -126,7 +126,7 @@ function used(text) {
   const parts = text.split("`");
   const code = parts.filter((_, n) => n % 2 === 1).join("\n");
   const words = parts.filter((_, n) => n % 2 === 0).join("").replace(/^[\s,.;]+|\s+(?=\.)/g, "").trim();
-  return h("div", { class: "usage" }, code ? copyable(h("code", { text: code })) : null, words.length > 24 ? h("p", { class: "note", text: sentence(said(words)) }) : null);
+  return h("div", { class: "usage" }, code ? copyable(h("code", { text: code })) : null, words.length > 24 ? h("p", { class: "note", text: sentence(words) }) : null);
 }
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -1,18 +1,16 @@
 // The one door to the studio: /api/v1, found relative to this file so that a root path works.
 
-import { said, t } from "./words.js";
+import { said, sentence, t } from "./words.js";
 
 export const root = new URL("../", import.meta.url);
 const v1 = new URL("api/v1/", root);
 const PATIENCE = 20000;
 const WAITS = [400, 1000, 2000, 4000, 8000];
 
-const asSentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?:)]$/.test(text) ? "" : ".");
-
 /** The studio answered and said no; the message names the cure. */
 export class Refused extends Error {
   constructor(status, message) {
-    super(asSentence(said(message)));
+    super(sentence(said(message)));
     this.status = status;
   }
 }
@@ -29,7 +27,7 @@ export const remove = (path) => call("DELETE", path);
 
 export async function call(method, path, body) {
   const reply = await request(method, path, body, AbortSignal.timeout(PATIENCE));
-  return reply.json();
+  return reply.json().catch(unreached);
 }
 
 async function request(method, path, body, signal) {
@@ -87,7 +85,7 @@ export async function* stream(path, body, signal) {
   const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
-    const { value, done } = await reader.read();
+    const { value, done } = await reader.read().catch(unreached);
     rest += value ?? "";
     const lines = rest.split("\n");
     rest = lines.pop();

@@ -13,7 +13,7 @@ import { Results, count } from "./results.js";
 import { ensure, on, setMedium, state } from "./state.js";
 import { mediumSwitch } from "./switch.js";
 import { current } from "./tabs.js";
-import { foreign, said, t, tn } from "./words.js";
+import { foreign, said, sentence, t, tn } from "./words.js";
 
 const EXAMPLE = { picture: "a sleepy cat", text: "Invite a friend to dinner on Friday." };
 const DEPTHS = [["", t("the deepest that is ready")], ["instant", t("instant: choose among what is there")], ["guided", t("guided: pushed to your taste while it is drawn")], ["steered", t("steered: bend the model")], ["tuned", t("tuned: the model that learned from you")]];
@@ -195,7 +195,7 @@ export class Create {
     else if (line.type === "note") this.#note(said(line.text));
     else if (line.type === "step") this.say(t("Drawing: {step}.", { step: said(line.text) }));
     else if (line.type === "waiting") this.say(tn("{n} turn comes before yours.", "{n} turns come before yours.", line.before));
-    else if (line.type === "error") this.say(said(line.error), true);
+    else if (line.type === "error") this.say(sentence(said(line.error)), true);
     else if (line.type === "done") this.#done(line, run);
     else this.results.take(line);
   }

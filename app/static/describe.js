@@ -17,7 +17,7 @@ function made(profile, medium) {
   let shown = "";
   const node = h("section", { class: "describe", "aria-label": t("In your own words") });
   const path = `profiles/${profile}/description`;
-  const load = () => get(`${path}?medium=${medium}`).then(paint).catch((wrong) => clear(node, h("p", { class: "bad", text: wrong.message })));
+  const load = () => get(`${path}?medium=${medium}`).then(paint).catch((wrong) => clear(node, h("p", { class: "bad", text: wrong.message }), button(t("Try again"), load)));
 
   function paint({ written, suggested, most }, done = "") {
     field = h("textarea", { class: "field", rows: 3, maxlength: most, "aria-label": t("About this person"),

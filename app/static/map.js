@@ -123,8 +123,9 @@ export class TasteMap {
   /** A passage is read when someone points at it. */
   async #text(id) {
     if (!this.known.has(id)) {
-      const reply = await fetch(new URL(`api/v1/media/${id}`, root));
-      this.known.set(id, { text: reply.ok ? await reply.text() : "" });
+      const reply = await fetch(new URL(`api/v1/media/${id}`, root)).catch(() => null);
+      if (!reply?.ok) return t("This passage cannot be read just now.");
+      this.known.set(id, { text: await reply.text() });
     }
     return this.known.get(id).text;
   }

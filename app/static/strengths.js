@@ -2,7 +2,7 @@
 
 import { stream } from "./api.js";
 import { clear, h } from "./dom.js";
-import { said, t } from "./words.js";
+import { said, sentence, t } from "./words.js";
 
 const WORDS = { 0: t("plain"), 0.25: t("a quarter"), 0.5: t("half"), 0.75: t("three quarters"), 1: t("yours") };
 
@@ -55,7 +55,7 @@ export class Strengths {
 
   #line(line) {
     const tile = this.tiles.get(line.strength);
-    if (line.type === "error") this.status.textContent = said(line.error);
+    if (line.type === "error") this.status.textContent = sentence(said(line.error));
     if (line.type === "done") this.status.textContent = t("The same seed each time. Choose one to set the slider.");
     if (!tile) return;
     const image = tile.querySelector("img");

@@ -88,6 +88,9 @@ export function parts(text, values) {
   });
 }
 
+/** As a sentence of its own: errors come without a capital and a full stop, to fit into others. */
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?:)]$/.test(text) ? "" : ".");
+
 // Sentences of the studio: each template once as a pattern, the longest fixed text first.
 let patterns = null;
 
