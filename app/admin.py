@@ -39,7 +39,8 @@ class Admin:
         """Rows of the log, newest first, and whether the whole chain holds."""
         rows = self.store.audit.newest(limit, before)
         named = [{**row, "name": self._name(row["user"])} for row in rows]
-        return {"rows": named, **self.store.audit.verify()}
+        chain = self.store.audit.verify()
+        return {**chain, "count": chain["rows"], "rows": named}
 
     def _name(self, user: int | None) -> str:
         return "" if user is None else self.accounts.name(user)

@@ -80,7 +80,14 @@ def build(studio: Studio, accounts: Accounts, options: Any = None) -> FastAPI:
     return app
 
 
-def _refused(_: Request, wrong: HTTPException) -> JSONResponse:
+STARTING = """<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="1">
+<title>Penchant</title><p style="font-family:system-ui;text-align:center">Penchant ...
+"""
+
+
+def _refused(request: Request, wrong: HTTPException) -> Response:
+    if wrong.status_code == 404 and request.url.path.rstrip("/") == request.scope["root_path"]:
+        return HTMLResponse(STARTING)  # the page is not imported yet; it comes in a moment
     return JSONResponse({"error": str(wrong.detail)}, wrong.status_code, wrong.headers)
 
 

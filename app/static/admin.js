@@ -76,7 +76,7 @@ async function log() {
   const told = await get("admin/audit?limit=200");
   const rows = told.rows.map((row) => h("tr", {}, h("td", { text: moment(row.created) }), h("td", { text: row.name || "-" }), h("td", { text: ACTS[row.what] ?? row.what }),
     h("td", { text: Object.entries(row.about).map(([key, value]) => `${key} ${value}`).join(", ") })));
-  await dialog(t("The log"), () => h("div", {}, h("p", { class: told.intact ? "note" : "status bad", text: told.intact ? tn("{n} row, none changed.", "{n} rows, none changed.", told.rows.length ? told.rows[0].id : 0) : t("The log was changed: {what}", { what: told.wrong }) }),
+  await dialog(t("The log"), () => h("div", {}, h("p", { class: told.intact ? "note" : "status bad", text: told.intact ? tn("{n} row, none changed.", "{n} rows, none changed.", told.count) : t("The log was changed: {what}", { what: told.wrong }) }),
     h("table", { class: "proof" }, rows)), { wide: true });
 }
 
