@@ -2,7 +2,8 @@
 
 One at the start when the last is older than a day or is not there, then one a day or after 500
 answers, whichever comes first, in a thread of its own. Days are counted by the monotonic clock: a
-clock that jumps makes at most one copy more.
+clock that jumps makes at most one copy more. Every five minutes the whole file is compared with its
+seal: what changes on the disk under a running studio is told in its terminal, with the way back.
 """
 
 import logging
@@ -49,11 +50,15 @@ def _run(store: Store) -> None:
         if due(store):
             store.backup(reason=REASON)
         while not pause.wait(LOOK):
+            store.compare()
             more = answered(store) - have
             if more >= ANSWERS or (more and time.monotonic() - since >= DAY):
                 store.backup(reason=REASON)
                 have, since = have + more, time.monotonic()
     except Unwritable:
         return  # the store is closed
-    except (Damaged, OSError, sqlite3.Error) as wrong:
+    except Damaged as wrong:
+        # No more copies: of the ten that are kept, none may make room for a damaged one.
+        log.error("%s", wrong)
+    except (OSError, sqlite3.Error) as wrong:
         log.warning("no safety copy could be made: %s", wrong)

@@ -70,14 +70,12 @@ class Store:
             lambda: opening.open_checked(folder, seal), lambda: opening.connect(path), seal
         )
         store = cls(folder, lock, writer)
-        started = False
         try:
             writer.start()
             items.sweep(folder / opening.MEDIA, set(store.read(items.with_media)))
-            started = True
-        finally:
-            if not started:
-                store.close()
+        except BaseException:
+            store.close()
+            raise
         return store
 
     def __enter__(self) -> "Store":
@@ -305,8 +303,7 @@ class Store:
         note: str = "",
     ) -> int:
         """Store a state built from the answers up to `seq`."""
-        new = Version(0, kind, method, space, seq, time.time(), note)
-        packed = states.pack(arrays)
+        new, packed = Version(0, kind, method, space, seq, time.time(), note), states.pack(arrays)
         return self.write(lambda db: states.put_version(db, profile_id, new, packed))
 
     def versions(self, profile_id: int, kind: Kind) -> list[Version]:
@@ -391,8 +388,13 @@ class Store:
         """How many transactions were committed since opening: below the writes under load."""
         return self._writer.commits
 
+    def compare(self) -> None:
+        """Damaged unless every byte of the file is still as it was written."""
+        with explained(self.folder):
+            self._writer.alone(lambda _: self._writer.seal.compare())
+
     def backup(self, to: Path | None = None, reason: str = "on-demand") -> Path:
         """Copy the database while it is in use: to `to`, or into backups/ (the last ten stay)."""
+        self.compare()
         with explained(self.folder), self._readers.lend() as db:
-            self._writer.alone(lambda _: self._writer.seal.compare())
             return backup_from(db, self.folder, reason, to)

@@ -156,3 +156,17 @@ def _wait(done) -> None:
     while not done():
         assert time.monotonic() < until
         time.sleep(0.005)
+
+
+def test_damage_under_a_running_studio_is_told_and_stops_the_copies(
+    store: Store, monkeypatch, caplog
+) -> None:
+    full_desk(store)
+    store._writer.alone(store._writer.seal.checkpoint)
+    monkeypatch.setattr(copies, "LOOK", 0.01)
+    thread = copies.start(store)
+    _wait(lambda: len(backups.backups(store.folder)) == 1)
+    change(store.folder / opening.FILE)
+    thread.join(10)
+    assert not thread.is_alive() and "restore-backup" in caplog.text
+    assert len(backups.backups(store.folder)) == 1
