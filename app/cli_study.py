@@ -170,6 +170,8 @@ def _with(given: Any, options: "Options", work: Callable[["Studies", int], Any])
                 f"study {given.file.stem!r} is {how} in {options.data_dir}; run it with --study "
                 "first, or name its folder by --data-dir"
             )
+        if given.act == "export":
+            store.audit.note(mine, "study-export", study=chosen[0])
         return work(rows, chosen[0])
 
 

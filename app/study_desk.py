@@ -18,7 +18,7 @@ class Desk:
     """One per Studio. `study` holds what is running; None: study mode is off."""
 
     def __init__(self, studio: "Studio", study: Study | None) -> None:
-        self.study, self.rows = study, Rows(studio.store)
+        self.study, self.rows, self.studio = study, Rows(studio.store), studio
 
     def studies(self, user: int) -> list[dict[str, Any]]:
         """What this user's participants did, and what runs without any yet (id 0)."""
@@ -32,11 +32,13 @@ class Desk:
     def export(self, user: int, study: int) -> tuple[bytes, str]:
         """(a zip, its name)."""
         name = self._own(user, study)
+        self.studio.audited(user, "study-export", study=study)
         return study_export.packed(export(self.rows, study), name), f"{name}.zip"
 
     def remove(self, user: int, study: int, participant: str | None = None) -> dict[str, Any]:
         """All of a study, or one participant, with what is left of it: nothing."""
         self._own(user, study)
+        self.studio.audited(user, "study-delete", study=study, all=int(participant is None))
         try:
             told = self.rows.remove(study, participant)
         except KeyError as wrong:

@@ -1,6 +1,6 @@
 // A participant of a study: consent, instructions, questions, the end. No feedback, no result.
 
-import { get, insist, key, media, post, Refused } from "./api.js";
+import { insist, key, media, post, Refused } from "./api.js";
 import { zoom } from "./dialogs.js";
 import { able, button, clear, h, icon } from "./dom.js";
 import { Grid, task } from "./grid.js";
@@ -223,10 +223,21 @@ export class Participant {
       await this.show(told);
     } catch (wrong) {
       this.view.lock(false);
-      this.reconsider();
-      await this.#again(wrong);
+      if (!(wrong instanceof Refused && wrong.status === 403 && (await this.#sentAnew(body)))) {
+        this.reconsider();
+        await this.#again(wrong);
+      }
     }
     this.busy = false;
+  }
+
+  // The studio was started anew, or the pass has run out: the same answer goes out by a new one.
+  async #sentAnew(body) {
+    const back = await this.enter(this.code);
+    if (!back.ok || back.told.question?.id !== body.question_id) return false;
+    const told = await post("study/answers", body).catch(() => null);
+    if (told) await this.show(told);
+    return Boolean(told);
   }
 
   // The pass has run out, or this page is not where the study is: enter anew, by the same code.
@@ -235,8 +246,7 @@ export class Participant {
     if (!(wrong instanceof Refused) || ![403, 404, 409, 422].includes(wrong.status)) return;
     const back = await this.enter(this.code);
     if (!back.ok) return this.say(sentence(said(back.told.error ?? wrong.message)), true);
-    this.code = back.told.code;
-    await this.show(wrong.status === 403 ? await get("study/state") : back.told);
+    await this.show(back.told);
   }
 
   say(text, bad = false) {

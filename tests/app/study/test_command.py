@@ -87,6 +87,9 @@ def test_status_and_export_of_who_took_part(call: Call, tmp_path: Path) -> None:
     assert "completed     1" in call("status", path, as_json=False)[1]
 
     told = call("export", path, tmp_path / "out")[1]
+    with Studio.open(tmp_path / "data") as studio:
+        noted = studio.store.read(lambda db: db.execute("SELECT what FROM audit").fetchall())
+    assert noted == [("study-export",)]
     assert told["answers"] == 17 and (tmp_path / "out" / "codebook.md").exists()
     code, refused = call("export", path, tmp_path / "out")
     assert code == 2 and "is there already" in refused["error"]

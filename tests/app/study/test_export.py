@@ -157,6 +157,8 @@ def test_deleting_leaves_nothing_and_says_so(studio: Any, door: Door, tmp_path: 
     assert desk.delete("/api/v1/studies/1?participant=P-NOBODY").status_code == 404
     assert enter(door(path), SECRET).json()["stage"] == "consent", "withdrawn: as never come"
     told = desk.delete("/api/v1/studies/1").json()
+    noted = rows(studio, "SELECT what FROM audit WHERE what LIKE 'study-%'")
+    assert noted == [("study-delete",)] * 3
     assert told["left"] == 0 and told["removed"]["items"] == 9 and told["removed"]["studies"] == 1
     for table in ("study_sessions", "study_questions", "study_views", "answers", "profiles"):
         assert rows(studio, f"SELECT count(*) FROM {table}") == [(0,)], table
