@@ -352,9 +352,9 @@ def _address(item: int) -> str:
 
 def _shown(candidate: Any) -> dict[str, Any]:
     """As a participant sees it: no name, no style, no source."""
-    if candidate.kind == "text":
-        return {"id": candidate.id, "text": candidate.text, "prompt": candidate.prompt}
     own = candidate.attributes.get("made") == "study"
+    if candidate.kind == "text":
+        return {"id": candidate.id, "text": candidate.text, "prompt": candidate.prompt, "own": own}
     return {"id": candidate.id, "media": _address(candidate.id), "alt": candidate.prompt,
             "prompt": candidate.prompt, "own": own}  # fmt: skip
 

@@ -138,7 +138,8 @@ export class Participant {
   async #question(told) {
     const { question } = told;
     const view = question.kind === "grid" ? new Grid(question, () => this.answers.update(this.view?.picks ?? [])) : new Pair(question, (index, much) => this.pick(index, much));
-    for (const passage of view.node.querySelectorAll(".passage")) passage.lang = told.language;
+    // The pool is in English; a study's own texts are in its language, where it names one.
+    view.node.querySelectorAll(".passage").forEach((passage, k) => question.items[k]?.own && (passage.lang = told.language));
     await Promise.race([Promise.allSettled(view.images.map((image) => image.decode())), new Promise((done) => setTimeout(done, DECODE))]);
     this.node.dataset.stage = "question";
     this.node.dataset.view = question.kind;
@@ -181,7 +182,7 @@ export class Participant {
   }
 
   next() {
-    if (!this.view?.picks.length) return this.say(t("Pick at least one, or choose None of these."));
+    if (!this.view?.picks.length) return this.say(this.allowed.includes("skip") ? t("Pick at least one, or choose None of these.") : t("Pick at least one."));
     return this.choose({ picks: [...this.view.picks] });
   }
 

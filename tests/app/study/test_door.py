@@ -19,7 +19,7 @@ def test_a_visit_from_the_door_to_the_completion_code(door: Door, tmp_path: Path
     assert told["stage"] == "instructions" and "question" not in told
     told = client.post("/api/v1/study/begin").json()
     assert told["stage"] == "question" and (told["place"], told["of"]) == (0, 13)
-    assert set(told["question"]["items"][0]) == {"id", "text", "prompt"}
+    assert set(told["question"]["items"][0]) == {"id", "text", "prompt", "own"}
     done = Simulated(UTILITY, 0.0, 1).sit(client, SECRET)
     assert done == {"stage": "done", "completion_code": "DONE-42", "title": "Short texts",
                     "language": ""}  # fmt: skip
