@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from app.accounts import Accounts
 from app.api import STATUS, handlers, routes
 from app.api_study import open_studies
+from app.bodies import Refused
 from app.lane import BROKEN, Lane
 from app.limits import ALONE, LIMITS
 from app.security import Gate
@@ -73,6 +74,7 @@ def build(studio: Studio, accounts: Accounts, options: Any = None) -> FastAPI:
 
     for kind, handle in handlers().items():
         app.add_exception_handler(kind, handle)
+    app.add_exception_handler(Refused, _at_the_door)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _refused)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _malformed)  # type: ignore[arg-type]
     app.add_exception_handler(Exception, _broken)
@@ -89,6 +91,12 @@ def _refused(request: Request, wrong: HTTPException) -> Response:
     if wrong.status_code == 404 and request.url.path.rstrip("/") == request.scope["root_path"]:
         return HTMLResponse(STARTING)  # the page is not imported yet; it comes in a moment
     return JSONResponse({"error": str(wrong.detail)}, wrong.status_code, wrong.headers)
+
+
+def _at_the_door(_: Request, wrong: Refused) -> JSONResponse:
+    """A body that turned out too large, too slow or too deep while a route was reading it."""
+    later = {"retry-after": str(wrong.seconds)} if wrong.seconds else None
+    return JSONResponse({"error": str(wrong)}, wrong.status, later)
 
 
 def _malformed(_: Request, wrong: RequestValidationError) -> JSONResponse:

@@ -30,7 +30,18 @@ def test_own_passages_nested_ten_thousand_deep_are_refused_in_words(
 ) -> None:
     path = f"/api/v1/profiles/{crowded.known['profile'][0]}/items"
     made = crowded.send("POST", path, deep, JSON)
-    assert not made.broke and made.status == 422 and "texts" in made.error
+    assert not made.broke and made.status == 422 and "deep" in made.error
+
+
+@pytest.mark.parametrize("path", ["import", "profiles/1/items", "profiles/1/adapters/import"])
+@pytest.mark.parametrize("kind", ["application/json", "application/octet-stream"])
+def test_a_body_read_by_hand_that_is_too_large_or_too_deep_is_answered_once(
+    crowded: World, path: str, kind: str
+) -> None:
+    large, deep = [b" " * (1 << 20)] * 65, [b"[" * 70_000, b"]" * 70_000]
+    for body in (large, deep):
+        made = crowded.send("POST", f"/api/v1/{path}", body, {"content-type": kind})
+        assert not made.broke and 400 <= made.status < 500 and made.error, (path, made)
 
 
 def test_what_is_wrong_with_own_passages_is_said_in_a_line(crowded: World) -> None:

@@ -132,6 +132,8 @@ async def _sent(app: Any, scope: dict[str, Any], pieces: list[bytes], endless: b
 
     async def send(message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
+            if head["status"]:
+                raise AssertionError(f"answered twice: {head['status']}, {message['status']}")
             head.update(message)
         else:
             parts.append(message.get("body", b""))
