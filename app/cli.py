@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app import cli_keep, cli_people, cli_study, examples, flags, restoring
+from app import cli_keep, cli_people, cli_study, flags, restoring
 
 if TYPE_CHECKING:
     from app.studio import Studio
@@ -230,6 +230,12 @@ def _export(studio: "Studio", user: int, given: Any) -> Any:
     return {"file": str(given.file), "bytes": len(body)}
 
 
+def _example(studio: "Studio", user: int, given: Any) -> Any:
+    from app.examples import command
+
+    return command(studio, user, given)
+
+
 ACTIONS: dict[str, Callable[["Studio", int, Any], Any]] = {
     "profiles": lambda studio, user, _: {"profiles": studio.profiles(user)},
     "new": _new,
@@ -245,7 +251,7 @@ ACTIONS: dict[str, Callable[["Studio", int, Any], Any]] = {
     "restore": lambda studio, user, g: studio.restore(user, g.profile, g.version),
     "delete": lambda studio, user, g: studio.delete_profile(user, g.profile),
     "backup": lambda studio, _user, _given: {"backup": studio.backup()},
-    "example": examples.command,
+    "example": _example,
     "tune": cli_keep.tune,
     "jobs": cli_keep.jobs,
     "job": cli_keep.job,

@@ -155,9 +155,10 @@ class Studio:
         except ValueError as wrong:
             raise Bad(str(wrong)) from None
         stored, following = self.minds.answer(Vote(asked, read, strength, ms, source, key))
-        self.maker.warm(asked.kind)
-        if asked.kind == "picture":
-            self.fresh.after(user, asked.profile)
+        if source != "simulated":  # of an example nothing is made before somebody looks
+            self.maker.warm(asked.kind)
+            if asked.kind == "picture":
+                self.fresh.after(user, asked.profile)
         self._tell(asked.profile)
         return {
             "seq": stored.seq,
