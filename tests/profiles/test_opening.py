@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -203,3 +204,19 @@ def test_damage_met_while_running_names_the_way_back(store: Store) -> None:
     for door in (store.read, store.write):
         with pytest.raises(Damaged, match=made.name):
             door(meet)
+
+
+def test_a_first_start_that_was_cut_short_is_begun_again(tmp_path: Path) -> None:
+    """Killed, or the power gone, when only the list of steps was there: it opened never again."""
+    with closing(sqlite3.connect(tmp_path / opening.FILE)) as conn:
+        conn.execute(f"PRAGMA application_id={migrations.APPLICATION}")
+        migrations.steps.apply(
+            Database(conn), stop_before=[s.name for s in migrations.steps.pending(Database(conn))]
+        )
+        (index,) = conn.execute(
+            "SELECT name FROM sqlite_master WHERE sql LIKE '%INDEX%'"
+        ).fetchone()
+        conn.execute(f"DROP INDEX {index}")
+        conn.commit()
+    with Store.open(tmp_path) as store:
+        new_desk(store)
