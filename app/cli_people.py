@@ -51,8 +51,9 @@ def _everybody(studio: "Studio", accounts: Accounts) -> Any:
     found = Admin(studio, accounts).users()["users"]
     sizes = studio.store.logins.sizes()
     named = {row["name"] for row in found}
-    more = [{"id": u.id, "name": u.name, "locked": u.locked, "seen": u.seen, **sizes[u.id]}
-            for u in studio.store.logins.users() if u.name not in named]  # fmt: skip
+    more = [{"id": u.id, "name": u.name or "(without a login)", "locked": u.locked,
+             "seen": u.seen, **sizes[u.id]} for u in studio.store.logins.users()
+            if u.name not in named and (u.name or sizes[u.id]["profiles"])]  # fmt: skip
     return {"users": found + more}
 
 

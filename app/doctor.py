@@ -23,8 +23,12 @@ LISTS = ("requirements.txt", "requirements-models.txt")
 INSTALL = "run `python3 launch.py` once"
 
 
-def doctor(options: Options, as_json: bool) -> int:
-    """Print the report; 0 when nothing is wrong."""
+def doctor(options: Options, as_json: bool, report: bool = False) -> int:
+    """Print the report; 0 when nothing is wrong. `report`: as a text for a report of a bug."""
+    if report:
+        from app.doctor_report import show
+
+        return show(options, as_json)
     rows = [{"what": name, **check(options)} for name, check in CHECKS.items()]
     well = all(r["ok"] for r in rows)
     if as_json:
@@ -177,6 +181,17 @@ def _data(options: Options) -> dict[str, Any]:
     return found(f"{folder}: {state}", state.startswith("ok"), cure)
 
 
+def _log(options: Options) -> dict[str, Any]:
+    """The audit log: every row as it was written."""
+    try:
+        from app.auditing import look
+    except ImportError:
+        return found("not looked at before the installation")
+    told, intact = look(Path(options.data_dir) / "penchant.db")
+    cure = "the file was changed by hand; `python3 launch.py restore-backup` lists older copies"
+    return found(told, intact, cure)
+
+
 def _browser(_: Options) -> dict[str, Any]:
     return found(browser() or "no Chromium (only `launch.py test` needs one)")
 
@@ -200,6 +215,7 @@ CHECKS: dict[str, Callable[[Options], dict[str, Any]]] = {
     "models": _models,
     "pictures": _pictures,
     "data": _data,
+    "log": _log,
     "network": _offline,
     "browser": _browser,
 }

@@ -146,7 +146,8 @@ def parser() -> argparse.ArgumentParser:
         "name", metavar="NAME",
         help="click, load, taste, steer, results, starter, draws, untrained, ppd, reach, "
         "pictures, tuned, train, serve, update, preference, newuser, neighbours, people, pick, "
-        "retrieve, start, kills, jobkills, flips, powerloss, faults, backups, study, hostile",
+        "retrieve, start, kills, jobkills, flips, powerloss, faults, backups, study, hostile, "
+        "overload",
     )  # fmt: skip
     bench.add_argument("--json", action="store_true", help="one JSON object as the last line")
     bench.add_argument("--data", metavar="DIR", help="where the data of real people lies")
@@ -166,6 +167,8 @@ def parser() -> argparse.ArgumentParser:
     restoring.words(command("restore-backup", back, shared))
     doctor = command("doctor", "say what is there and what is missing", shared, serving)
     doctor.add_argument("--json", action="store_true", help="JSON for programs")
+    doctor.add_argument("--report", action="store_true",
+                        help="a text to paste into a report of a bug; it holds nothing of yours")  # fmt: skip
     cli_study.command(commands, shared)
     for verb, (text, words) in VERBS.items():
         _verb(command(verb, text, shared), verb, words)

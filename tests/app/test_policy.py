@@ -6,9 +6,11 @@ addresses after a deletion. What is let through must equal the table, and nothin
 another may stand in any reply.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -242,3 +244,21 @@ def owned(filled: World, person: Person) -> dict[str, Any]:
         return found
 
     return dict(filled.studio.store.read(read))
+
+
+def table() -> str:
+    """The policy as docs/several-people.md shows it."""
+    rows = ["| route | who | what |", "|---|---|---|"]
+    rows += [f"| `{route}` | {row.who} | {row.what} |" for route, row in POLICY.items()]
+    return "\n".join(rows)
+
+
+def test_the_docs_show_the_table_that_is_tested() -> None:
+    """Written anew by PENCHANT_WRITE_DOCS=1."""
+    page = Path(__file__).resolve().parents[2] / "docs" / "several-people.md"
+    before, _, rest = page.read_text().partition("<!-- policy -->\n")
+    shown, _, after = rest.partition("<!-- /policy -->")
+    if os.environ.get("PENCHANT_WRITE_DOCS"):
+        page.write_text(f"{before}<!-- policy -->\n{table()}\n<!-- /policy -->{after}")
+    else:
+        assert shown.strip() == table()

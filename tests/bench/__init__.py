@@ -41,6 +41,7 @@ BENCHES = {
     "serve": "tests.bench.serve:run",
     "tuned": "tests.bench.tuned:run",
     "jobkills": "tests.bench.jobkills:run",
+    "overload": "tests.bench.overload:run",
     "results": "tests.bench.results:run",
     "hostile": "tests.bench.hostile:run",
 }
