@@ -126,7 +126,9 @@ def test_a_profile_taken_home_and_brought_back_asks_and_believes_the_same(
                 asked = studio.answer(user, asked["id"], {"picks": [best]}, key=key())["next"]
             studio.undo(user, profile, kind, key())
             studio.minds.refit(profile, kind)
+        studio.ahead.settle()
         told = state(studio, user, profile)
+        studio.ahead.settle()
         body = studio.export(user, profile)[0]
     with opened("two") as other:
         user = other.store.local_user()
