@@ -84,6 +84,7 @@ class Seal:
         self._index: mmap.mmap | None = None
         self._mark: int | None = None
         self._handle: int | None = None
+        self._shared: int | None = None
         self._tried = 0
         self.mended = False
 
@@ -117,8 +118,8 @@ class Seal:
         )
         self._anchor.execute("SELECT count(*) FROM sqlite_master").fetchall()
         self._handle = os.open(self.file, os.O_RDONLY)
-        with open(self.file.with_name(self.file.name + "-shm"), "rb") as index:
-            self._index = mmap.mmap(index.fileno(), INDEX, access=mmap.ACCESS_READ)
+        self._shared = os.open(self.file.with_name(self.file.name + "-shm"), os.O_RDONLY)
+        self._index = mmap.mmap(self._shared, INDEX, access=mmap.ACCESS_READ)
         private_file(self._mark_path)
         self._mark = os.open(self._mark_path, os.O_WRONLY)
         self.note()
@@ -156,8 +157,9 @@ class Seal:
 
     def compare(self) -> None:
         """Changed unless the file, now, is as it was written."""
-        if self.sums is not None and self._handle is not None:
-            compare(partial(_page, self._handle), self.sums, wal.read(self._log_path, PAGE))
+        sums, handle = self.sums, self._handle
+        if sums is not None and handle is not None:
+            compare(partial(_page, handle), sums, wal.read(self._log_path, PAGE))
 
     def close(self, db: Database | None) -> None:
         """Seal what is in the log, close the connection, let everything go."""
@@ -178,10 +180,10 @@ class Seal:
             self._anchor.close()
         if self._index is not None:
             self._index.close()
-        for handle in (self._handle, self._mark):
+        for handle in (self._handle, self._mark, self._shared):
             if handle is not None:
                 os.close(handle)
-        self._anchor = self._index = self._mark = self._handle = None
+        self._anchor = self._index = self._mark = self._handle = self._shared = None
 
     def _log(self) -> tuple[bytes, int]:
         """Salts and committed frames of the log now: SQLite's own index in shared memory."""

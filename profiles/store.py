@@ -391,7 +391,7 @@ class Store:
     def compare(self) -> None:
         """Damaged unless every byte of the file is still as it was written."""
         with explained(self.folder):
-            self._writer.alone(lambda _: self._writer.seal.compare())
+            self._writer.compare()
 
     def backup(self, to: Path | None = None, reason: str = "on-demand") -> Path:
         """Copy the database while it is in use: to `to`, or into backups/ (the last ten stay)."""

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from sqlite_utils import Database
 
 from profiles.errors import Damaged, Unwritable
-from profiles.seal import Seal
+from profiles.seal import Changed, Seal
 
 GATHER = 0.005
 MOST = 256
@@ -119,6 +119,17 @@ class Writer:
     def emptied(self, db: Database) -> bool:
         """Move the log into the file and cut it to nothing; for work run alone."""
         return self.seal.checkpoint(db, empty=True)
+
+    def compare(self) -> None:
+        """Changed unless every byte of the file is as it was written; writes hardly wait for it.
+
+        A page may be on its way while it is read here; what does not fit is looked at again when
+        nothing moves.
+        """
+        try:
+            self.seal.compare()
+        except (Changed, OSError):
+            self.alone(lambda _: self.seal.compare())
 
     def close(self) -> None:
         """Finish what is queued and close the connection."""

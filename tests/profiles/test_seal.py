@@ -3,6 +3,8 @@
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -159,3 +161,20 @@ def test_a_long_log_is_moved_while_answers_come(store: Store, monkeypatch) -> No
     assert store._writer.seal.sums.number != before
     size = (store.folder / f"{opening.FILE}-wal").stat().st_size
     assert size < 150 * (wal.FRAME + seal.PAGE)
+
+
+def test_another_process_cannot_take_the_index_for_abandoned(store: Store) -> None:
+    """Closing any handle of the index drops this process's locks on it; a second reader would then
+    cut the index short under the first.
+    """
+    new_desk(store)
+    code = (
+        "import fcntl, os, sys\n"
+        f"handle = os.open({str(store.folder / opening.FILE) + '-shm'!r}, os.O_RDWR)\n"
+        "try:\n"
+        "    fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)\n"
+        "except OSError:\n"
+        "    sys.exit(7)\n"
+    )
+    made = subprocess.run([sys.executable, "-c", code], check=False)
+    assert made.returncode == 7, "SQLite's own lock says that somebody is at work here"
