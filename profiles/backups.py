@@ -93,8 +93,8 @@ def holding(folder: Path, profiles: Iterable[int]) -> list[str]:
     aside is one. Numbers are for good: a profile's is never given again.
     """
     gone = sorted(set(profiles))
-    kept = [*backups(folder), *sorted(folder.glob(f"damaged-*/{FILE}"))]
-    return [str(path) for path in kept if _holds(path, gone)]
+    aside = [p.parent for p in sorted(folder.glob(f"damaged-*/{FILE}")) if _holds(p, gone)]
+    return [str(path) for path in [*(p for p in backups(folder) if _holds(p, gone)), *aside]]
 
 
 def damaged(folder: Path, what: str) -> str:

@@ -4,6 +4,7 @@ Nothing is lost on the way: what was there is kept in damaged-TIME/. Stopped at 
 folder holds the old file or the copy: a copy in the place of the file is known by its bytes.
 """
 
+import os
 import shutil
 import sqlite3
 import time
@@ -78,6 +79,9 @@ def _kept(folder: Path) -> Path:
         old = folder / (backups.FILE + part)
         if old.exists():
             atomic_file(aside / old.name, partial(_copied, old))
+    media = folder / opening.MEDIA
+    if media.exists():  # pictures that came after the copy would be swept away at the next start
+        shutil.copytree(media, aside / opening.MEDIA, copy_function=os.link)
     return aside
 
 

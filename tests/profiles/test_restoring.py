@@ -7,7 +7,7 @@ import pytest
 
 from profiles import backups, copies, disk, opening, restoring
 from profiles.store import Busy, Damaged, Store
-from tests.profiles.desk import full_desk, new_desk
+from tests.profiles.desk import full_desk, new_desk, pictures
 
 
 def damaged(folder: Path) -> tuple[int, int]:
@@ -170,3 +170,21 @@ def test_damage_under_a_running_studio_is_told_and_stops_the_copies(
     thread.join(10)
     assert not thread.is_alive() and "restore-backup" in caplog.text
     assert len(backups.backups(store.folder)) == 1
+
+
+def test_pictures_that_came_after_the_copy_are_kept_aside_and_named_at_deletion(
+    tmp_path: Path,
+) -> None:
+    with Store.open(tmp_path) as store:
+        desk = new_desk(store)
+        copy = store.backup()
+        store.add_items("picture", pictures(2), desk.user, desk.profile)
+        files = [store.media_path(p.hash).read_bytes() for p in pictures(2)]
+    change(tmp_path / opening.FILE)
+    told = restoring.restore(tmp_path, backups.listed(tmp_path)[0])
+    with Store.open(tmp_path) as store:
+        assert not store.media_path(pictures(2)[0].hash).exists(), "no row names it any more"
+        kept = [p.read_bytes() for p in (told.aside / "media").rglob("*") if p.is_file()]
+        assert sorted(kept) == sorted(files)
+        gone = store.delete_profile(desk.profile)
+    assert gone["backups"] == [str(copy), str(told.aside)]
