@@ -115,10 +115,10 @@ export function said(sentence) {
   return sentence;
 }
 
-// Inside a sentence: a known word or sentence is translated, a decimal number written anew; a name
-// that a person gave stays.
+// Inside a sentence: a known word or sentence is translated, a decimal number written anew. A name
+// that a person gave stays, and so do names to be typed.
 function inner(name, value) {
-  if (name === "name") return value;
+  if (name === "name" || name === "names") return value;
   if (/^-?\d+\.\d+$/.test(value)) return fixed(Number(value), value.split(".")[1].length);
   const whole = said(value);
   const words = value.split(/, | and /);

@@ -172,6 +172,7 @@ def tables() -> dict[str, str]:
         for axis in axes.axes(kind):
             found |= dict.fromkeys((axis.definition, axis.unit), "axes")
         found |= dict.fromkeys(map(str, kinds(kind)[0]), "kinds")
+    found |= dict.fromkeys((str(r["caption"]) for r in pictures().records), "what pictures show")
     for path in (ROOT / "engine" / "objectives").glob("*.py"):
         found |= dict.fromkeys(helps(path), "help")
     labels = [e.label for e in (*EXPORTS.values(), *OBJECTIVES.values())]
