@@ -50,8 +50,9 @@ class Blind:
         self._open[trial] = {"adapter": adapter, "sides": sides, "texts": shown, "prompt": prompt,
                              "profile": row["profile_id"], "user": user,
                              "kind": row["kind"]}  # fmt: skip
-        while len(self._open) > KEPT:
-            self._open.popitem(last=False)
+        mine = [name for name, one in self._open.items() if one["user"] == user]
+        for name in mine[:-KEPT]:
+            self._open.pop(name, None)
         return {"trial": trial, "left": shown[0], "right": shown[1], "kind": row["kind"]}
 
     def _written(self, prompt: str, rows: list[tuple[Any, int]]) -> list[str]:

@@ -9,9 +9,11 @@ const WAITS = [400, 1000, 2000, 4000, 8000];
 
 /** The studio answered and said no; the message names the cure. */
 export class Refused extends Error {
-  constructor(status, message) {
+  constructor(status, message, later = 0) {
     super(sentence(said(message)));
     this.status = status;
+    // Seconds after which there is room again.
+    this.later = later;
   }
 }
 
@@ -42,7 +44,7 @@ async function request(method, path, body, signal) {
   if (reply.ok) return reply;
   if (reply.status === 401) location.assign(new URL("login", root));
   const told = await reply.json().catch(() => ({}));
-  throw new Refused(reply.status, told.error ?? t("The studio answered {status} and gave no reason; try again.", { status: reply.status }));
+  throw new Refused(reply.status, told.error ?? t("The studio answered {status} and gave no reason; try again.", { status: reply.status }), Number(reply.headers.get("retry-after")) || 0);
 }
 
 // A browser's own words ("Failed to fetch") name no cure. What the person stopped stays as it is.
@@ -66,10 +68,13 @@ export async function insist(path, body, waiting) {
       const final = wrong instanceof Refused && wrong.status < 500 && ![408, 425, 429].includes(wrong.status);
       if (final) throw wrong;
       waiting(wrong);
-      await pause(WAITS[Math.min(n, WAITS.length - 1)]);
+      await pause(wrong.later ? 1000 * Math.min(wrong.later, 60) : WAITS[Math.min(n, WAITS.length - 1)]);
     }
   }
 }
+
+/** What to say while something is not stored yet: the studio's own words where it asked to wait. */
+export const notYet = (wrong) => (wrong.status === 429 ? wrong.message : t("Not saved yet, trying again."));
 
 /** Sleep, but wake at once when the network comes back. */
 function pause(ms) {

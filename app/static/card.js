@@ -1,6 +1,6 @@
 // Choose: asks, takes the answer, keeps it safe until the studio has it, and shows the next one.
 
-import { get, insist, key, media, post, Refused } from "./api.js";
+import { get, insist, key, media, notYet, post, Refused } from "./api.js";
 import { Answers } from "./answers.js";
 import { hideToast, shortcuts, toast, zoom } from "./dialogs.js";
 import { able, button, clear, h, icon } from "./dom.js";
@@ -68,7 +68,7 @@ export class Card {
     const pending = recall(PENDING);
     if (!pending) return;
     try {
-      await insist("answers", JSON.parse(pending), () => this.say(t("Not saved yet, trying again."), true));
+      await insist("answers", JSON.parse(pending), (wrong) => this.say(notYet(wrong), true));
       this.say(t("Your last answer is saved."));
     } catch (wrong) {
       if (!(wrong instanceof Refused)) throw wrong;
@@ -170,7 +170,7 @@ export class Card {
     keep(PENDING, JSON.stringify(body));
     let stored = false;
     try {
-      const reply = await insist("answers", body, () => this.say(t("Not saved yet, trying again."), true));
+      const reply = await insist("answers", body, (wrong) => this.say(notYet(wrong), true));
       stored = true;
       keep(PENDING, null);
       if (this.question.kind === "pair") done("on");

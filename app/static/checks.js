@@ -2,7 +2,7 @@
 // drives the choices, and whether the per cents can be trusted.
 
 import { answered, saidWords } from "./answered.js";
-import { get, insist, key, Refused } from "./api.js";
+import { get, insist, key, notYet, Refused } from "./api.js";
 import { circle } from "./circle.js";
 import { button, clear, h } from "./dom.js";
 import { drivers } from "./drivers.js";
@@ -78,7 +78,7 @@ class Checks {
     this.touched = Date.now();
     const body = { act, idempotency_key: key() };
     const say = (text) => (this.status.textContent = text);
-    const send = () => insist(`profiles/${this.profile}/answers/${seq}/verdict`, body, () => say(t("Not saved yet, trying again.")));
+    const send = () => insist(`profiles/${this.profile}/answers/${seq}/verdict`, body, (wrong) => say(notYet(wrong)));
     const done = this.sent.catch(() => null).then(send).then(
       () => (say(act === "open" ? t("Taken back: the answer counts as you gave it.") : t("Saved.")), this.#settle(), true),
       (wrong) => (say(wrong instanceof Refused ? wrong.message : t("That could not be saved; try again.")), false));

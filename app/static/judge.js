@@ -1,6 +1,6 @@
 // Like and dislike under a made thing: an answer, stored under its own key until it is durable.
 
-import { insist, key, post } from "./api.js";
+import { insist, key, notYet, post } from "./api.js";
 import { toast } from "./dialogs.js";
 import { h, icon } from "./dom.js";
 import { t } from "./words.js";
@@ -52,7 +52,7 @@ export class Judge {
     const { profile, medium, generation } = this.run;
     const body = { generation, side: this.side, index: this.index, liked, idempotency_key: key() };
     try {
-      await insist(`profiles/${profile}/like`, body, () => toast(t("Not saved yet, trying again.")));
+      await insist(`profiles/${profile}/like`, body, (wrong) => toast(notYet(wrong)));
       toast(liked ? t("Liked. It counts as an answer.") : t("Noted. It counts as an answer."), { text: t("Undo"), run: () => this.#undo(profile, medium) });
     } catch (wrong) {
       this.#free();

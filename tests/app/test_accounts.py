@@ -56,6 +56,33 @@ def test_the_cookie_is_closed_to_scripts_and_other_sites(gate: Any) -> None:
     assert "httponly" in header and "samesite=strict" in header
 
 
+def test_over_https_the_cookie_is_for_https_alone(gate: Any) -> None:
+    client = TestClient(gate, base_url="https://localhost")
+    header = _login(client, "ann").headers["set-cookie"].lower()
+    assert "; secure" in header and "samesite=strict" in header and "max-age=1209600" in header
+    plain = TestClient(gate, base_url="http://localhost")
+    assert "secure" not in _login(plain, "ann").headers["set-cookie"].lower()
+
+
+def test_below_a_root_path_the_doors_are_the_same(gate: Any) -> None:
+    client = TestClient(
+        gate, base_url="http://localhost", root_path="/penchant", follow_redirects=False
+    )
+    # The server puts the root path before every path.
+    page = client.get("/penchant/", headers={"accept": "text/html"})
+    assert (page.status_code, page.headers["location"]) == (303, "/penchant/login")
+    assert client.get("/penchant/api/v1/health").status_code == 200
+    assert client.get("/penchant/login").status_code == 200
+    assert client.get("/penchant/api/v1/profiles").status_code == 401
+    given = {"name": "ann", "password": PAIRS["ann"]}
+    header = client.post("/penchant/api/v1/login", json=given).headers["set-cookie"]
+    assert "path=/penchant" in header.lower()
+    reply = client.get("/penchant/api/v1/profiles")
+    assert reply.status_code == 200 and reply.headers["cache-control"] == "no-store"
+    assert "default-src 'none'" in reply.headers["content-security-policy"]
+    assert client.post("/penchant/gradio_api/queue/join", json={}).status_code == 403
+
+
 def test_two_users_see_nothing_of_each_other(gate: Any, ann: Any) -> None:
     profile = ann.post("/api/v1/profiles", json={"name": "A"}).json()["id"]
     bob = TestClient(gate, base_url="http://localhost")
