@@ -173,7 +173,7 @@ def _gradio(scope: Scope) -> None:
         return
     if scope["method"] not in SAFE:
         raise Refused(403, "the studio takes requests on /api/v1 only")
-    if path not in GRADIO and not path.startswith(GRADIO_FOLDERS):
+    if ".." in path or (path not in GRADIO and not path.startswith(GRADIO_FOLDERS)):
         raise Refused(404, "there is no such page")
 
 
