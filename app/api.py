@@ -320,9 +320,9 @@ STATUS: dict[Any, int] = {
     Unavailable: 503,
     BadModel: 503,
     Unwritable: 507,
+    Damaged: 500,
 }
 
-    Damaged: 500,
 
 def handlers() -> dict[Any, Callable[..., Any]]:
     """Errors of the Studio as JSON that names the cure."""
