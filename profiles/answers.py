@@ -222,7 +222,7 @@ def read(row: Any) -> LogRow:
 
 def digest(values: Any) -> bytes:
     """16 bytes over a row as stored."""
-    return hashlib.sha256(json.dumps(values).encode()).digest()[:16]
+    return hashlib.sha256(json.dumps(values, default=repr).encode()).digest()[:16]
 
 
 def _row(question: Question, new: NewAnswer, now: float) -> LogRow:

@@ -126,10 +126,9 @@ def explained(folder: Path) -> Iterator[None]:
     except Changed as wrong:
         raise Damaged(damaged(folder, str(wrong))) from wrong
     except sqlite3.DatabaseError as wrong:
-        if getattr(wrong, "sqlite_errorcode", 0) & 0xFF not in (
-            sqlite3.SQLITE_CORRUPT,
-            sqlite3.SQLITE_NOTADB,
-        ):
+        code = getattr(wrong, "sqlite_errorcode", 0) & 0xFF
+        known = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+        if not known and "Could not decode" not in str(wrong):
             raise
         raise Damaged(damaged(folder, str(wrong))) from wrong
 

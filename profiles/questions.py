@@ -59,7 +59,7 @@ def read(row: Sequence[Any]) -> Question:
 
 def digest(row: Sequence[Any]) -> bytes:
     """16 bytes over a row as stored: a flipped byte on the disk is seen when it is read."""
-    return hashlib.sha256(json.dumps(row).encode()).digest()[:16]
+    return hashlib.sha256(json.dumps(row, default=repr).encode()).digest()[:16]
 
 
 def reopen(db: Database, question: Question) -> None:

@@ -122,4 +122,4 @@ def _read(row: Any) -> Reason:
 
 
 def _digest(values: list[Any]) -> bytes:
-    return hashlib.sha256(json.dumps(values).encode()).digest()[:16]
+    return hashlib.sha256(json.dumps(values, default=repr).encode()).digest()[:16]

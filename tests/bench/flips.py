@@ -1,7 +1,9 @@
 """bench flips: a thousand changed bits in the database file and its log, one at a time.
 
 Each time a copy of a whole data folder (closed, killed at work, killed while idle) is opened and
-every row read. `wrong` must be 0: a value that is not what was written, and nobody said so.
+every row read. `wrong` must be 0: a value that is not what was written, and nobody said so. Then
+300 bits under a running store: `running_wrong` is what its reads did not notice by themselves, and
+`running_told` what the look-over of every five minutes does.
 """
 
 import logging
@@ -9,11 +11,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.profiles import flips
+from tests.profiles import flips, flips_running
 
 
 def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any]:
-    """flips, detected, mended, harmless, wrong."""
+    """flips, detected, mended, harmless, wrong; running, _noticed, _same, _wrong, _told."""
     logging.getLogger("penchant").setLevel(logging.ERROR)  # each mended log is told
     with tempfile.TemporaryDirectory() as place:
-        return flips.run(Path(place), 60 if quick else 1000, seed)
+        told = flips.run(Path(place), 60 if quick else 1000, seed)
+        more = flips_running.run(Path(place) / "running", 20 if quick else 300, seed)
+    return {"figures": {**told["figures"], **more}, "rows": told["rows"]}

@@ -11,7 +11,7 @@ import pytest
 
 from profiles import opening, seal, wal
 from profiles.store import Damaged, Store
-from tests.profiles import flips
+from tests.profiles import flips, flips_running
 from tests.profiles.desk import full_desk, new_desk
 
 
@@ -178,3 +178,10 @@ def test_another_process_cannot_take_the_index_for_abandoned(store: Store) -> No
     )
     made = subprocess.run([sys.executable, "-c", code], check=False)
     assert made.returncode == 7, "SQLite's own lock says that somebody is at work here"
+
+
+def test_a_bit_that_changes_under_a_running_store_is_told_by_the_look_over(tmp_path: Path) -> None:
+    """Reads notice what carries a sum of its own; comparing the file notices all of it."""
+    told = flips_running.run(tmp_path, 12, seed=4)
+    assert told["running_told"] == told["running"] == 12
+    assert sum(told[f"running_{k}"] for k in ("noticed", "same", "wrong")) == 12
