@@ -10,7 +10,9 @@ from typing import Any
 # open: nobody has to be known. named: whoever is logged in, and only about themselves. owner: the
 # person it belongs to; to everybody else, admins too, it is not there. shared: what ships is
 # everybody's, what somebody added is theirs. admin: who keeps the studio.
+# participant: who holds a code of a running study, about that one sitting (tests/app/study).
 OPEN, NAMED, OWNER, SHARED, ADMIN = "open", "named", "owner", "shared", "admin"
+PARTICIPANT = "participant"
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,17 @@ POLICY: dict[str, Row] = {
     # carrying
     f"GET {P}/export": Row(OWNER, "take it home as a file"),
     "POST /api/v1/import": Row(NAMED, "bring one in", raw=b"no bundle", means=(422,)),
-    # studies of a researcher; participants' own doors are opened by --study alone
+    # a running study (--study) and its participants
+    "GET /study": Row(OPEN, "the page of participants"),
+    "POST /api/v1/study/enter": Row(OPEN, "enter with a code", {"code": "nobody"}, means=(403,)),
+    "GET /api/v1/study/state": Row(PARTICIPANT, "where one is in it"),
+    "POST /api/v1/study/consent": Row(PARTICIPANT, "agree", {"code": "x", "consent": "0" * 64}),
+    "POST /api/v1/study/begin": Row(PARTICIPANT, "begin"),
+    "POST /api/v1/study/answers": Row(PARTICIPANT, "answer", {
+        "question_id": "@question", "outcome": "skip", "ms": 1, **KEY}),
+    "POST /api/v1/study/leave": Row(OPEN, "leave"),
+    "GET /api/v1/study/media/{item}": Row(PARTICIPANT, "a picture that is asked about"),
+    # studies of a researcher
     "GET /api/v1/studies": Row(NAMED, "list one's studies"),
     "GET /api/v1/studies/{study}/export": Row(OWNER, "the data of a study"),
     "DELETE /api/v1/studies/{study}": Row(OWNER, "delete a study or a participant"),

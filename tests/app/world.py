@@ -13,6 +13,7 @@ import numpy as np
 
 from app import drawing
 from app.accounts import Accounts
+from app.flags import Options
 from app.jobs import Inline
 from app.main import build
 from app.making import Maker
@@ -21,6 +22,7 @@ from app.studio import Studio
 from engine.adapter import Adapter
 from profiles.store import Store
 from profiles.studies import Studies
+from tests.app.study.files import study
 from tests.engine.bad_adapters import BASE, weights
 
 PASSWORDS = dict.fromkeys(("keeper", "ann", "bob"), "the password of all")
@@ -50,9 +52,9 @@ class Person:
 class World:
     """The guarded application in this process, asked without sockets."""
 
-    def __init__(self, studio: Studio, accounts: Accounts) -> None:
+    def __init__(self, studio: Studio, accounts: Accounts, options: Any = None) -> None:
         self.studio, self.accounts = studio, accounts
-        self.app = build(studio, accounts)
+        self.app = build(studio, accounts, options)
         self.gate = Gate(self.app, accounts)
         self.loop = asyncio.new_event_loop()
         self.people = {name: Person(name) for name in PASSWORDS}
@@ -127,7 +129,9 @@ def world(folder: Path, stocked: Path) -> Iterator[World]:
     studio.fresh.after = lambda user, profile: None  # type: ignore[method-assign]
     # The door is asked before it; the work itself needs a model (test_keeping.py has one).
     studio.keeping.carrying.export = lambda *_: iter([{"type": "done"}])  # type: ignore
-    made = World(studio, Accounts(studio.store, PASSWORDS, studio.rules))
+    running = Options(str(folder / "data"), study=[str(study(folder))], auth=PASSWORDS,
+                      models_dir=str(folder / "none"))  # fmt: skip
+    made = World(studio, Accounts(studio.store, PASSWORDS, studio.rules), running)
     try:
         for person in made.people.values():
             made.login(person)
