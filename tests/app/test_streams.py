@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from argon2 import PasswordHasher
 
@@ -145,6 +146,26 @@ def test_nothing_of_a_deleted_profile_is_told_to_a_page_that_still_looks(two: Wo
         await hers.task
 
     run(two, work)
+
+
+def test_what_was_drawn_ahead_for_one_is_never_shown_to_another(two: World) -> None:
+    studio, ann, bob = two.studio, two.people["ann"], two.people["bob"]
+    profile = ann.ids["profile"]
+    rng = np.random.default_rng(0)
+    pictures = {k: rng.integers(0, 255, (96, 96, 3), np.uint8) for k in range(4)}
+    orders = [{"thing": "a cat", "seed": k, "depth": "tuned"} for k in range(4)]
+    studio.fresh._keep(ann.user, profile, orders, pictures)
+    drawn = {i for pair in studio.fresh._pairs[profile] for i in pair}
+    assert len(drawn) == 4 and set(studio.fresh._pairs) == {profile}
+    for person, there in ((ann, True), (bob, False)):
+        shelf = studio.shelves.of_user(person.user, "picture")
+        assert all((i in shelf.features) == there for i in drawn)
+        seen = {two.ask("GET", f"/api/v1/media/{i}", None, person.cookie).status for i in drawn}
+        assert seen == ({200} if there else {404})
+    mind = studio.minds.seat(bob.ids["profile"], "picture").mind
+    assert studio.fresh.plan(mind, "pair") is None
+    made = studio.made.page(bob.user, bob.ids["profile"], "picture")
+    assert made == {"made": [], "more": None}
 
 
 def test_who_waits_for_the_slot_is_told_how_many_come_first(two: World) -> None:
