@@ -43,7 +43,7 @@ def restore(folder: Path, copy: backups.Copy) -> Restored:
         for name in ("-wal", "-shm"):
             remove(file.with_name(file.name + name))
         atomic_file(file, partial(_copied, copy.path))
-        seal.lift(file)
+        _sealed(file)
     finally:
         lock.release()
     return Restored(copy, aside, missing)
@@ -70,6 +70,14 @@ def _proved(path: Path) -> None:
         wrong.append(str(said))
     if wrong:
         raise Damaged(f"the copy {path.name} is damaged as well ({wrong[0]}); choose another")
+
+
+def _sealed(file: Path) -> None:
+    """It was read row by row already: the next opening need not do it again."""
+    seal.lift(file)
+    made, db = seal.Seal(file), opening.connect(file)
+    made.attach()
+    made.close(db)
 
 
 def _kept(folder: Path) -> Path:

@@ -38,6 +38,7 @@ def test_the_newest_copy_comes_back_and_the_old_file_is_kept(tmp_path: Path) -> 
     begun = time.perf_counter()
     newest = backups.listed(tmp_path)[0]
     told = restoring.restore(tmp_path, newest)
+    assert (tmp_path / f"{opening.FILE}.seal").exists(), "read row by row once, not twice"
     with Store.open(tmp_path) as store:
         assert len(store.answer_rows(profile)) == rows
         assert time.perf_counter() - begun < 10
