@@ -62,7 +62,7 @@ def test_closing_does_not_wait_for_ever(tmp_path: Path, judged: list[str]) -> No
 def test_what_is_missing_is_no_error_yet(
     tmp_path: Path, judged: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.starter.drawer.known.ships", lambda: False)
+    monkeypatch.setattr("engine.starter.drawer.known.ships", lambda *_: False)
     maker = Maker(tmp_path)
     WARM(maker, "text")
     WARM(maker, "picture")
