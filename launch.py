@@ -250,7 +250,7 @@ def doctor(options: "Options", given: "argparse.Namespace", argv: "list[str]") -
         inside(argv)
     from app.doctor import doctor as report
 
-    return report(options, given.json)
+    return report(options, given.json, given.report)
 
 
 def main(argv: "list[str]") -> int:

@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
     if given.command == "doctor":
         from app.doctor import doctor
 
-        return doctor(options, given.json)
+        return doctor(options, given.json, given.report)
     if given.command == "study":
         try:
             print(cli_study.study(given, options))

@@ -26,9 +26,11 @@ INSTALL = "run `python3 launch.py` once"
 def doctor(options: Options, as_json: bool, report: bool = False) -> int:
     """Print the report; 0 when nothing is wrong. `report`: as a text for a report of a bug."""
     if report:
-        from app.doctor_report import show
+        from app.doctor_report import report as whole
 
-        return show(options, as_json)
+        text = whole(options)
+        print(json.dumps({"report": text}) if as_json else text)
+        return 0
     rows = [{"what": name, **check(options)} for name, check in CHECKS.items()]
     well = all(r["ok"] for r in rows)
     if as_json:

@@ -168,7 +168,7 @@ def parser() -> argparse.ArgumentParser:
     doctor = command("doctor", "say what is there and what is missing", shared, serving)
     doctor.add_argument("--json", action="store_true", help="JSON for programs")
     doctor.add_argument("--report", action="store_true",
-                        help="a text to paste into a report of a bug; it holds nothing of yours")  # fmt: skip
+                        help="a text for a report of a bug; it holds nothing of yours")  # fmt: skip
     cli_study.command(commands, shared)
     for verb, (text, words) in VERBS.items():
         _verb(command(verb, text, shared), verb, words)

@@ -19,8 +19,10 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
+from app import troubles
 from app.accounts import Accounts
 from app.api import STATUS, handlers, routes
+from app.api_report import report_routes
 from app.api_study import open_studies
 from app.bodies import Refused
 from app.lane import BROKEN, Lane
@@ -56,6 +58,7 @@ def build(studio: Studio, accounts: Accounts, options: Any = None) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
     )
     app.include_router(routes(studio, accounts))
+    app.include_router(report_routes(studio, options))
     open_studies(app, studio, accounts, options)
 
     @app.get("/static/js/iframeResizer.contentWindow.min.js", include_in_schema=False)
@@ -68,9 +71,11 @@ def build(studio: Studio, accounts: Accounts, options: Any = None) -> FastAPI:
 
     @app.get("/login", include_in_schema=False)
     def login() -> HTMLResponse:
-        form = (HERE / "static" / "login.html").read_text()
-        language = getattr(options, "language", "auto")
-        return HTMLResponse(form.replace('data-language="auto"', f'data-language="{language}"'))
+        return _in_language("login.html", options)
+
+    @app.get("/help", include_in_schema=False)
+    def help_page() -> HTMLResponse:
+        return _in_language("help.html", options)
 
     for kind, handle in handlers().items():
         app.add_exception_handler(kind, handle)
@@ -80,6 +85,13 @@ def build(studio: Studio, accounts: Accounts, options: Any = None) -> FastAPI:
     app.add_exception_handler(Exception, _broken)
     app.state.way = Lane(app, studio, STATUS)
     return app
+
+
+def _in_language(name: str, options: Any) -> HTMLResponse:
+    """A page of ours, in the language that the studio was started with."""
+    text = (HERE / "static" / name).read_text()
+    language = getattr(options, "language", "auto")
+    return HTMLResponse(text.replace('data-language="auto"', f'data-language="{language}"'))
 
 
 STARTING = """<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="1">
@@ -164,6 +176,7 @@ def serve(options: Any, draws: Any = None, say: Callable[[str], None] = lambda t
     from app.cli import address
 
     gate, studio = make(options, draws)
+    troubles.listen(Path(options.data_dir))
     copies.start(studio.store)
     if first := gate.accounts.waits_for():
         say(f"One-time token: {first}  (open {address(options)}/login#{first}, choose a name "

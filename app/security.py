@@ -167,7 +167,7 @@ def cookie(header: str) -> str | None:
 def _gradio(scope: Scope) -> None:
     """The page holds no Gradio events and no uploads: only what draws it is there."""
     path = path_of(scope)
-    if path.startswith((API, "/static/", "/study")) or path == "/login":
+    if path.startswith((API, "/static/", "/study")) or path in ("/login", "/help"):
         if path == "/login" and scope["method"] not in SAFE:
             raise Refused(405, "POST to /api/v1/login")
         return
@@ -187,7 +187,7 @@ def _is_address(host: str) -> bool:
 
 def _with_headers(scope: Scope, send: Send) -> Send:
     path = path_of(scope)
-    ours = path.startswith(("/static", "/login")) or path == "/study"
+    ours = path.startswith(("/static", "/login")) or path in ("/study", "/help")
     if path.startswith(API) and path != "/api/v1/docs":
         added = REPLIES
     else:

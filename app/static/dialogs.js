@@ -92,7 +92,9 @@ const KEYS = [
 
 export function shortcuts() {
   if (document.querySelector("dialog")) return;
-  dialog(t("Keys"), () => h("div", { class: "keys" }, KEYS.map(([title, rows]) => h("section", {},
-    h("h3", { text: title }),
-    h("dl", {}, rows.map(([keys, does]) => [h("dt", {}, h("kbd", { text: keys })), h("dd", { text: does })]))))), { wide: true });
+  dialog(t("Keys"), keyList, { wide: true });
 }
+
+export const keyList = () => h("div", { class: "keys" }, KEYS.map(([title, rows]) => h("section", {},
+  h("h3", { text: title }),
+  h("dl", {}, rows.map(([keys, does]) => [h("dt", {}, h("kbd", { text: keys })), h("dd", { text: does })])))));

@@ -6,6 +6,7 @@ import { get, post, root } from "./api.js";
 import { shortcuts, toast } from "./dialogs.js";
 import { button, clear, h, icon } from "./dom.js";
 import { guideAgain } from "./guide.js";
+import { helpRow } from "./report.js";
 import { helping } from "./starting.js";
 import { keep, on, recall, state } from "./state.js";
 import { studies } from "./studies.js";
@@ -117,7 +118,7 @@ function privacy() {
 function doctor() {
   return h("section", {}, h("h3", { text: t("Something wrong?") }), h("p", { class: "note" },
     parts("In a terminal, {command} says what is missing and what to do. Its report holds none of your prompts or answers.", { command: h("code", { text: "python3 launch.py doctor" }) })),
-    h("p", { class: "note version" }));
+    helpRow(), h("p", { class: "note version" }));
 }
 
 function goodbye() {

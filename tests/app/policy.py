@@ -37,6 +37,7 @@ P, J, A = "/api/v1/profiles/{profile}", "/api/v1/jobs/{job}", "/api/v1/adapters/
 POLICY: dict[str, Row] = {
     # the page
     "GET /login": Row(OPEN, "the form to log in"),
+    "GET /help": Row(NAMED, "help, without a network"),
     "GET /static": Row(OPEN, "scripts and styles of the page"),
     "GET /static/words": Row(OPEN, "the words of the page in other languages"),
     "GET /static/js/iframeResizer.contentWindow.min.js": Row(OPEN, "an empty script"),
@@ -44,6 +45,7 @@ POLICY: dict[str, Row] = {
     # about
     "GET /api/v1/health": Row(OPEN, "whether the studio is ready"),
     "GET /api/v1/system": Row(NAMED, "version, device, models"),
+    "GET /api/v1/report": Row(ADMIN, "a report of a bug: versions, sizes, counts"),
     "POST /api/v1/login": Row(OPEN, "log in", {"name": "@name", "password": "@password"}),
     "POST /api/v1/join": Row(OPEN, "set an account up with a token", {
         "token": "@password", "password": "@password"}, means=(401,)),
