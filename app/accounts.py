@@ -146,7 +146,11 @@ class Accounts:
         self.lockout.take(name, address)
         known = next((u for u in self._users.values() if u.name == name), None)
         stored = self.store.logins.password_hash(known.id) if known else None
-        right = self._verified(stored or self._decoy, password) and known is not None
+        try:
+            right = self._verified(stored or self._decoy, password) and known is not None
+        except Full:
+            self.lockout.back(name, address)
+            raise
         if not right or known is None or stored is None:
             self._note_failed(known.id if known else None, address)
             raise LoginRefused("name or password is wrong; check them and try again")

@@ -68,6 +68,14 @@ class Lockout:
             if len(self._trusted) > KEPT:
                 self._trusted.clear()
 
+    def back(self, name: str, address: str) -> None:
+        """The try was not looked at: it counts for nothing."""
+        with self._lock:
+            for key, most in self._keys(name, address):
+                if (count := self._counts.get(key)) is not None:
+                    count.wrong = max(0, count.wrong - 1)
+                    count.until = count.until if count.wrong >= most else 0.0
+
     def trust(self, name: str, address: str) -> None:
         """Somebody of this name got in from here before."""
         self._trusted.add((name, address))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from app.accounts import Accounts, Caller, LoginRefused
 from app.limits import LIMITS, Rules
 from app.lockout import ADDRESS_TRIES, FIRST, LONGEST, NAME_TRIES, Lockout, Wait
 from app.sessions import LASTS, digest
-from app.wire import Bad, Missing
+from app.wire import Bad, Full, Missing
 from profiles.store import Store
 
 ANN = {"ann": "the secret of ann", "bob": "the secret of bob"}
@@ -181,6 +182,31 @@ def test_a_flood_of_wrong_logins_leaves_few_rows_that_tell_how_many(
     with pytest.raises(LoginRefused):
         who.login("ann", "guess", AWAY)
     assert store.audit.newest(1)[0]["about"]["unsaid"] == 470
+
+
+def test_an_unknown_name_costs_the_same_check_as_a_known_one(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who, checked = accounts(store, clock), []
+    real = who._hasher.verify
+    hasher = SimpleNamespace(verify=lambda *a: (checked.append(a[0]), real(*a))[1])
+    monkeypatch.setattr(who, "_hasher", hasher)
+    for name in ("ann", "nobody"):
+        with pytest.raises(LoginRefused):
+            who.login(name, "a wrong secret")
+    assert len(checked) == 2 and all(c.startswith("$argon2id$") for c in checked)
+    parameters = {c.rsplit("$", 2)[0] for c in checked}
+    assert len(parameters) == 1  # of the same price
+
+
+def test_a_try_that_was_not_looked_at_counts_for_nothing(store: Store, clock: Clock) -> None:
+    who = accounts(store, clock)
+    who._queued = 10**6
+    for _ in range(2 * ADDRESS_TRIES):
+        with pytest.raises(Full, match="few seconds"):
+            who.login("ann", ANN["ann"], HOME)
+    who._queued = 0
+    assert who.login("ann", ANN["ann"], HOME)
 
 
 # one's own password
