@@ -32,7 +32,7 @@ def guarded(scope: Scope, headers: dict[str, str], receive: Receive) -> Receive:
     length = headers.get("content-length", "0")
     if not (length.isascii() and length.isdigit()):
         raise Refused(400, "content-length is not a number")
-    is_file = _file(headers)
+    is_file = _file(scope["path"], headers)
     most = next((m for end, m in UPLOADS.items() if scope["path"].endswith(end)), BODY)
     most = most if is_file else BODY
     too_big = Refused(413, f"the request is larger than {most // MEGABYTE} MB; send less at once")
@@ -42,10 +42,12 @@ def guarded(scope: Scope, headers: dict[str, str], receive: Receive) -> Receive:
     return lambda: meter.receive(receive)
 
 
-def _file(headers: dict[str, str]) -> bool:
-    """Anything but JSON: a picture, a bundle, an adapter."""
+def _file(path: str, headers: dict[str, str]) -> bool:
+    """Anything but JSON: a picture, a bundle, an adapter. A browser knows no type for some."""
     kind = headers.get("content-type", "").split(";")[0].strip().lower()
-    return kind not in ("", "application/json") and not kind.endswith("+json")
+    if not kind:
+        return path.endswith(tuple(UPLOADS))
+    return kind != "application/json" and not kind.endswith("+json")
 
 
 class _Meter:

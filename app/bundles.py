@@ -5,6 +5,7 @@ that is sound and made for another model than the one here is left out, and said
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from app.wire import Bad
@@ -79,7 +80,9 @@ class Bundles:
                 kept.append((row, made))
 
         try:
-            profile = read_bundle(self.studio.store, user, data, admit, self._look)
+            profile = read_bundle(
+                self.studio.store, user, data, admit, self._look, partial(self._weigh, user)
+            )
         except Bad as wrong:
             raise Bad(f"an adapter in the file is not sound: {wrong}") from None
         except BadBundle as wrong:
@@ -96,6 +99,16 @@ class Bundles:
             self.studio.shelves.check(name, picture)
         except Bad as wrong:
             raise BadBundle(f"a picture in the file is not sound: {wrong}") from None
+
+    def _weigh(self, user: int, version: Any, state: bytes) -> None:
+        from safetensors.numpy import load
+
+        from app.weighing import wrong_with
+        from profiles.bundle import BadBundle
+
+        shelf = self.studio.shelves.of_user(user, version.kind)
+        if wrong := wrong_with(version, load(state), shelf):
+            raise BadBundle(f"a learned state in the file is not sound: {wrong}")
 
     def _put(self, profile: int, kind: Any, kept: list[tuple[Any, Any]]) -> None:
         """Each with its name, and the one chosen that was; the newest is chosen by itself."""

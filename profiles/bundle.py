@@ -31,7 +31,7 @@ from profiles.bundle_check import PROFILE, REASON, VERDICT, Carried, Loaded, che
 from profiles.bundle_format import BadBundle, pack, unpack
 from profiles.exports import answers_csv, answers_jsonl
 from profiles.profile import Profile
-from profiles.records import NewQuestion
+from profiles.records import NewQuestion, Version
 from profiles.store import Store
 
 __all__ = ["BadBundle", "Carried", "answers_csv", "answers_jsonl", "read_bundle", "write_bundle"]
@@ -60,18 +60,22 @@ def read_bundle(
     data: bytes,
     admit: Callable[[Sequence[Carried]], Any] | None = None,
     look: Callable[[str, bytes], Any] | None = None,
+    weigh: Callable[[Version, bytes], Any] | None = None,
 ) -> Profile:
     """A bundle as a new profile of the user. BadBundle (a ValueError) when anything is wrong.
 
     `admit` is shown the adapters before anything is written and raises when one is not sound;
     keeping them is its caller's. Without it a bundle that carries some is refused. `look` is shown
-    every picture that travels along, before that, and raises when it is none.
+    every picture that travels along, `weigh` every learned state, before that; both raise.
     """
     loaded = check(unpack(data))
     store.read(lambda db: _all_here(db, loaded))
     for item in loaded.items:
         if look is not None and item.media is not None:
             look(item.prompt or "a picture", item.media)
+    for version, state in loaded.versions:
+        if weigh is not None:
+            weigh(version, state)
     if loaded.carried:
         if admit is None:
             raise BadBundle("the bundle carries adapters; bring it in on Keep, which checks them")

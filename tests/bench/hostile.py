@@ -2,9 +2,10 @@
 
 `routes`: requests out of our OpenAPI document (schemathesis) and bodies that no document describes,
 round after round, half of them about things that are there. `files`: the hostile table and the
-corpora of damaged adapters and tastes, each through its route, and folders with a database or a
-picture model in them. `pages`: every payload in every text, every page looked at in Chromium.
-`session`: a whole session under strace; addresses of other machines in any system call that sends.
+corpora of damaged adapters and tastes, each through its route. `folders`: a database or a picture
+model in them. `poison`: tastes that are well formed and hold what no answers lead to. `pages`:
+every payload in every text, every page looked at in Chromium. `session`: a whole session under
+strace; addresses of other machines in any system call that sends.
 What may not run here (no browser, no strace) has no figure, and a row says so.
 """
 
@@ -29,7 +30,7 @@ def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any
     figures: dict[str, float] = {}
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name, world(Path(name) / "data") as made:
-        for part in (_files, _pages, _routes):
+        for part in (_files, _poison, _pages, _routes):
             told, wrong = part(made, quick, seed)
             figures |= told
             rows += wrong
@@ -79,6 +80,16 @@ def _files(made: Any, quick: bool, _seed: int) -> tuple[dict[str, float], list[A
         "pictures_cleaned": kept,
         "files_slowest_s": slowest,
     }, rows
+
+
+def _poison(made: Any, quick: bool, _seed: int) -> tuple[dict[str, float], list[Any]]:
+    """Tastes that are well formed and hold what no answers lead to."""
+    from tests.hostile import files, poison
+
+    good, names = files.bundle(made), list(poison.CASES)[:: 8 if quick else 1]
+    found = {name: poison.harm(made, good, name) for name in names}
+    rows = [{"poison": name, "broke": broken} for name, broken in found.items() if broken]
+    return {"poison_tried": len(names), "poison_harm": len(rows)}, rows
 
 
 @contextmanager
