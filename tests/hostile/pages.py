@@ -28,6 +28,9 @@ FOUND = """() => [...document.querySelectorAll('*')].filter((node) =>
   || node.localName === 'script' && /alert|evil/.test(node.textContent)
   || node.localName === 'style' && /evil\\.example/.test(node.textContent))
   .map((node) => node.outerHTML.slice(0, 200))"""
+MORE = """() => { const found = [...document.querySelectorAll('button')].filter(
+  (b) => b.textContent.trim() === 'Show more' && b.offsetParent);
+  found.forEach((b) => b.click()); return found.length; }"""
 # How many of the planted texts a person sees just now, as text or in a field.
 SHOWN = """(texts) => { const page = document.body.innerText + ' ' + [...document.querySelectorAll(
   'input, textarea')].map((f) => f.value).join(' ') + ' ' + [...document.querySelectorAll(
@@ -180,10 +183,8 @@ def _open(page: Any) -> None:
     """Drawers, and the next pages of lists."""
     page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true })")
     for _ in range(30):
-        more = page.locator("button:visible", has_text="Show more")
-        if not more.count():
+        if not page.evaluate(MORE):
             break
-        more.first.click()
         page.wait_for_load_state("networkidle")
 
 
