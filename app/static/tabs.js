@@ -22,11 +22,14 @@ export function current() {
 /** Gradio names its tabs in the language of the browser; another one that was chosen holds here too. */
 export function nameTabs() {
   const names = { choose: t("Choose"), taste: t("My taste"), create: t("Create"), keep: t("Keep") };
+  const rest = t("More pages");
   const look = () => {
     for (const [page, name] of Object.entries(names)) {
       const tab = document.getElementById(`${page}-button`);
       if (tab && tab.textContent.trim() !== name) tab.textContent = name;
     }
+    const more = document.querySelector("#pages .overflow-menu > button");
+    if (more && more.ariaLabel !== rest) more.ariaLabel = rest;
   };
   look();
   new MutationObserver(look).observe(document.documentElement, { childList: true, subtree: true });
