@@ -85,6 +85,7 @@ class Options:
     admin: str | None = None
     first: str | None = field(default=None, repr=False)
     limits: Mapping[str, int] = field(default_factory=dict)
+    host_names: Sequence[str] = ()
     offline: bool = False
     cpu: bool = False
     theme: str = "system"
@@ -296,7 +297,7 @@ def read(given: argparse.Namespace, env: Mapping[str, str]) -> Options:
 
 _KEYS: dict[str, type] = {
     "listen": str, "port": int, "no_browser": bool, "auth": str, "auth_file": str,
-    "token": bool, "admin": str, "limits": str,
+    "token": bool, "admin": str, "limits": str, "host_name": str,
     "offline": bool, "cpu": bool, "theme": str, "language": str, "root_path": str, "lm": str,
     "pictures": str, "pictures_steps": int, "pictures_guidance": float, "pictures_size": int,
     "models_dir": str, "disable_metadata": bool, "preload": bool,

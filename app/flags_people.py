@@ -34,6 +34,8 @@ def serving(p: argparse.ArgumentParser) -> None:
                    help="ask for a login; whoever opens /login first sets their account up with "
                    "the token that is shown here")  # fmt: skip
     p.add_argument("--admin", metavar="NAME", help="who keeps the studio; default: the first name")
+    p.add_argument("--host-name", metavar="NAME[,..]",
+                   help="names under which others open it, as behind a proxy")  # fmt: skip
     p.add_argument("--limits", metavar="NAME=N[,..]",
                    help=f"of each person, 0 lifts one: {', '.join(LIMITS)}")  # fmt: skip
 
@@ -57,6 +59,7 @@ def settled(values: dict[str, Any], auth: Mapping[str, str]) -> dict[str, Any]:
         "admin": admin,
         "first": secrets.token_urlsafe(18) if token and not auth else None,
         "limits": parsed(values.pop("limits", "")),
+        "host_names": tuple(filter(None, values.pop("host_name", "").lower().split(","))),
     }
 
 

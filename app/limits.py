@@ -26,7 +26,7 @@ class Limits:
     making: int = 4
     profiles: int = 200
     items: int = 5000
-    requests: int = 12
+    requests: int = 16
     streams: int = 16
 
 

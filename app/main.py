@@ -154,7 +154,7 @@ def make(options: Any, draws: Any = None) -> tuple[Gate, Studio]:
     studio.maker.draws = draws or chosen(options)
     accounts = admitted(studio, options)
     beyond = options.host not in ("127.0.0.1", "localhost", "::1")
-    return Gate(build(studio, accounts, options), accounts, beyond), studio
+    return Gate(build(studio, accounts, options), accounts, beyond, options.host_names), studio
 
 
 def admitted(studio: Studio, options: Any) -> Accounts:

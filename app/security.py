@@ -6,7 +6,7 @@ Written as plain ASGI so that streamed bodies are counted and streamed replies a
 import ipaddress
 import json
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
@@ -56,8 +56,11 @@ REPLIES = (*OURS, (b"cache-control", b"no-store"))
 class Gate:
     """The door: wraps the whole application."""
 
-    def __init__(self, app: Any, accounts: Accounts, beyond_loopback: bool = False) -> None:
+    def __init__(
+        self, app: Any, accounts: Accounts, beyond_loopback: bool = False, names: Sequence[str] = ()
+    ) -> None:
         self.app, self.accounts, self.beyond = app, accounts, beyond_loopback
+        self.names = frozenset(("localhost", "127.0.0.1", "::1", *names))
         # Past the router for what must be quick (app/lane.py).
         self.way = getattr(app.state, "way", app)
         # A running study lets participants to its own page and routes, and to nothing else.
@@ -110,12 +113,13 @@ class Gate:
     def _host(self, headers: dict[str, str]) -> None:
         told = HOST.fullmatch(headers.get("host", ""))
         host = told[1].strip("[]").lower() if told else ""
-        if host in ("localhost", "127.0.0.1", "::1"):
+        if host in self.names:
             return
         if self.beyond and _is_address(host):
             return
         name = headers.get("host", "")[:80]
-        raise Refused(403, f"host {name!r} is not this studio; open it by its address")
+        raise Refused(403, f"host {name!r} is not this studio; open it by its address, or "
+                      "start it with --host-name")  # fmt: skip
 
     def _origin(self, scope: Scope, headers: dict[str, str]) -> None:
         if scope["method"] in SAFE:

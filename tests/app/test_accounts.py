@@ -83,6 +83,21 @@ def test_below_a_root_path_the_doors_are_the_same(gate: Any) -> None:
     assert client.post("/penchant/gradio_api/queue/join", json={}).status_code == 403
 
 
+def test_behind_a_proxy_the_names_that_were_given_are_ours_and_no_others(studio: Any) -> None:
+    accounts = Accounts(studio.store, PAIRS)
+    gate = Gate(build(studio, accounts), accounts, False, ("studio.example",))
+    ours = TestClient(gate, base_url="https://studio.example")
+    assert _login(ours, "ann").status_code == 200  # Origin and Host agree
+    origin = {"origin": "https://studio.example"}
+    assert ours.post("/api/v1/profiles", json={}, headers=origin).status_code == 201
+    evil = {"origin": "https://evil.example"}
+    assert ours.post("/api/v1/profiles", json={}, headers=evil).status_code == 403
+    for host in ("evil.example", "studio.example.evil.example", "192.0.2.1"):
+        other = TestClient(gate, base_url=f"https://{host}")
+        reply = other.get("/api/v1/health")
+        assert reply.status_code == 403 and "--host-name" in reply.json()["error"]
+
+
 def test_two_users_see_nothing_of_each_other(gate: Any, ann: Any) -> None:
     profile = ann.post("/api/v1/profiles", json={"name": "A"}).json()["id"]
     bob = TestClient(gate, base_url="http://localhost")
