@@ -34,6 +34,23 @@ def tab(page: Any, name: str) -> None:
     page.get_by_role("tab", name=name, exact=True).click()
 
 
+def test_help_needs_no_network_and_a_report_is_copied(page: Any, address: str) -> None:
+    asked: list[str] = []
+    page.context.on("request", lambda r: asked.append(r.url))
+    page.get_by_role("button", name="Settings", exact=True).click()
+    page.get_by_role("button", name="Copy a report").click()
+    text = page.locator("textarea.report").input_value()
+    assert text.startswith("## Penchant") and "quick check now: ok" in text
+    page.keyboard.press("Escape")
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Help", exact=True).click()
+    helped = opened.value
+    helped.get_by_role("heading", name="Five minutes, in short").wait_for()
+    for part in ("Keys", "What stays with you", "When something is wrong"):
+        assert helped.get_by_role("heading", name=part, exact=True).is_visible()
+    assert asked and all(url.startswith((address, "data:", "blob:")) for url in asked), asked
+
+
 def test_an_example_is_opened_told_and_left(page: Any, address: str) -> None:
     page.locator(".choose .example-link").wait_for()
     for name, place in (("My taste", ".taste"), ("Create", ".create")):
