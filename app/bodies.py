@@ -14,7 +14,7 @@ BODY = MEGABYTE
 UPLOADS = {"/items": 64 * MEGABYTE, "/import": 64 * MEGABYTE}
 # Seconds until the whole body must be there, and between two pieces of it.
 WHOLE, WHOLE_UPLOAD, PIECE = 30.0, 900.0, 20.0
-DEEPEST = 32
+DEEPEST, NAMES = 32, 1000
 TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.S)
 BRACKETS = re.compile(rb"[\[\]{}]")
 
@@ -80,11 +80,17 @@ class _Meter:
 
 
 def _shallow(body: bytes) -> None:
-    """Refused when brackets stand in brackets more than DEEPEST deep."""
-    if body.count(b"[") + body.count(b"{") <= DEEPEST:
+    """Refused when brackets stand more than DEEPEST deep, or hold more than NAMES names.
+
+    Seventy thousand names cost seconds, because each is complained of.
+    """
+    few = body.count(b"[") + body.count(b"{") <= DEEPEST
+    if few and body.count(b":") <= NAMES:
         return
-    depth = 0
-    for found in BRACKETS.finditer(TEXT.sub(b"", body)):
+    bare, depth = TEXT.sub(b"", body), 0
+    for found in BRACKETS.finditer(bare):
         depth += 1 if found[0] in b"[{" else -1
         if depth > DEEPEST:
             raise Refused(422, f"the request nests deeper than {DEEPEST}; send it flatter")
+    if bare.count(b":") > NAMES:
+        raise Refused(422, f"the request has more than {NAMES} names; send fewer")

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from tests.hostile.session import ADDRESS, Notes, is_here, listened, used
-from tests.hostile.world import World
+from tests.hostile.world import World, fill
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_session_reaches_nothing_outside_and_reads_no_pickle(crowded: World) -> None:
-    crowded.revive()
+    fill(crowded)  # the other tests have left little of what was there
     told = listened(lambda: used(crowded))
     assert {k: told[k] for k in ("outside", "names", "pickles")} == {
         "outside": [], "names": [], "pickles": []}  # fmt: skip
