@@ -19,12 +19,14 @@ export function header(offline) {
 
 function profileMenu() {
   const name = h("span", { class: "name" });
+  const badge = h("span", { class: "badge-place" });
   const opener = h("button", { type: "button", class: "whose", "aria-haspopup": "menu", "aria-expanded": "false",
-    on: { click: () => (list.hidden ? open() : close()) } }, h("i", { class: "dot", "aria-hidden": "true" }), name, icon("down", 14));
+    on: { click: () => (list.hidden ? open() : close()) } }, h("i", { class: "dot", "aria-hidden": "true" }), name, badge, icon("down", 14));
   const list = h("div", { class: "menu", role: "menu", hidden: true });
   const wrap = h("div", { class: "whose-wrap" }, opener, list);
   const paint = () => {
-    clear(name, title(state.profile), " ", mark(state.profile));
+    name.textContent = title(state.profile);
+    clear(badge, " ", mark(state.profile));
     opener.title = state.profile ? t("Whose taste this is") : t("A taste begins with your first pick");
   };
   const open = () => {
