@@ -19,7 +19,7 @@ export function adapterBox() {
       const { adapters } = await get(`profiles/${state.profile.id}/adapters`);
       clear(list, adapters.length ? adapters.map((row) => one(row, paint)) : h("p", { class: "note", text: t("Nothing yet. What you tune is kept here: try it, compare it blind, take it to other programs.") }));
     } catch (wrong) {
-      clear(list, h("p", { class: "bad", text: wrong.message }));
+      clear(list, h("p", { class: "bad", text: wrong.message }), h("div", { class: "row" }, button(t("Try again"), paint)));
     }
   };
   for (const what of ["profile", "tuned"]) on(what, paint);

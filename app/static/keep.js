@@ -84,7 +84,7 @@ function versionList() {
       if (wanted === drawn) clear(list, table(versions));
     } catch (wrong) {
       drawn = null;
-      clear(list, h("p", { class: "bad", text: wrong.message }));
+      clear(list, h("p", { class: "bad", text: wrong.message }), button(t("Try again"), paint));
     }
   };
   return { node, paint };

@@ -44,7 +44,7 @@ export function tuneBox() {
       if (wanted === drawn) clear(body, offer.ready ? ready(offer, () => (drawn = null)) : notYet(offer));
     } catch (wrong) {
       drawn = null;
-      clear(body, h("p", { class: "bad", text: wrong.message }));
+      clear(body, h("p", { class: "bad", text: wrong.message }), h("div", { class: "row" }, button(t("Try again"), paint)));
     }
   };
   on("profile", () => (picked = null));
