@@ -33,8 +33,9 @@ from profiles import copies
 
 HERE = Path(__file__).parent
 # Seconds a thread may compute while another waits. A vote passes through four threads: at Python's
-# five milliseconds a fit or an import behind the scenes held 200 votes a second up for seconds.
-SWITCH = 0.0005
+# five milliseconds fits and imports behind the scenes held 200 votes a second up for seconds; below
+# one, asking for the turn costs more than waiting for it (docs/decisions/0009).
+SWITCH = 0.001
 log = logging.getLogger("penchant")
 
 
