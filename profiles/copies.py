@@ -47,13 +47,12 @@ def _run(store: Store) -> None:
     pause = threading.Event()
     try:
         have, since = answered(store), time.monotonic()
-        if due(store):
-            store.backup(reason=REASON)
+        owed = due(store) and not _made(store)
         while not pause.wait(LOOK):
             store.compare()
             more = answered(store) - have
-            if more >= ANSWERS or (more and time.monotonic() - since >= DAY):
-                store.backup(reason=REASON)
+            if owed or more >= ANSWERS or (more and time.monotonic() - since >= DAY):
+                owed = not _made(store)
                 have, since = have + more, time.monotonic()
     except Unwritable:
         return  # the store is closed
@@ -62,3 +61,17 @@ def _run(store: Store) -> None:
         log.error("%s", wrong)
     except (OSError, sqlite3.Error) as wrong:
         log.warning("no safety copy could be made: %s", wrong)
+
+
+def _made(store: Store) -> bool:
+    """Whether there was room for a copy; where not, that is told, and tried again at the next look.
+
+    Unwritable when the store is closed.
+    """
+    try:
+        store.backup(reason=REASON)
+    except (OSError, sqlite3.Error) as wrong:
+        answered(store)
+        log.warning("no safety copy could be made, it is tried again later: %s", wrong)
+        return False
+    return True
