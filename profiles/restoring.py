@@ -98,9 +98,17 @@ def _copied(source: Path, target: Path) -> None:
 
 
 def _missing(old: Path, copy: Path) -> int | None:
-    """Answers in the old file that the copy has not; None where the old one cannot be read."""
+    """Answers in the old file that the copy has not; None where the old one cannot be read.
+
+    Read only: a connection that may write would fold what it can read of a damaged log into the
+    file when it closes, and throw the rest away.
+    """
+    uri = f"{old.absolute().as_uri()}?mode=ro"
     try:
-        with closing(sqlite3.connect(old)) as before, closing(backups.opened(copy)) as after:
+        with (
+            closing(sqlite3.connect(uri, uri=True)) as before,
+            closing(backups.opened(copy)) as after,
+        ):
             return len(set(before.execute(ROWS)) - set(after.execute(ROWS)))
     except sqlite3.DatabaseError:
         return None

@@ -1,11 +1,15 @@
 """Going back to a safety copy: found, proved, put in place in one step, and nothing thrown away."""
 
+import shutil
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from profiles import backups, copies, disk, opening, restoring
+from profiles.errors import Unwritable
 from profiles.store import Busy, Damaged, Store
 from tests.profiles.desk import full_desk, new_desk, pictures
 
@@ -132,6 +136,46 @@ def test_copies_make_themselves(store: Store, monkeypatch) -> None:
     assert not thread.is_alive()
     kept = backups.listed(store.folder)
     assert kept[0].reason == "daily" and backups.whole(kept[0].path)
+
+
+def test_a_copy_that_found_no_room_is_told_and_made_later(
+    store: Store, monkeypatch, caplog
+) -> None:
+    full_desk(store)
+    left, real = [2], store.backup
+
+    def backup(**more):
+        left[0] -= 1
+        if left[0] >= 0:
+            raise Unwritable("a copy was not written (No space left on device)")
+        return real(**more)
+
+    monkeypatch.setattr(copies, "LOOK", 0.01), monkeypatch.setattr(store, "backup", backup)
+    copies.start(store)
+    _wait(lambda: len(backups.backups(store.folder)) == 1)
+    assert caplog.text.count("tried again later") == 2
+
+
+def test_a_damaged_log_is_kept_whole_beside_the_old_file(tmp_path: Path) -> None:
+    """What SQLite cannot read of it is not thrown away by counting what the copy has not."""
+    source = sqlite3.connect(tmp_path / "source.db", isolation_level=None)
+    for sql in ("PRAGMA journal_mode=WAL", "PRAGMA wal_autocheckpoint=0",
+                "CREATE TABLE answers(profile_id, seq, act)"):  # fmt: skip
+        source.execute(sql)
+    for n in range(20):
+        source.execute("INSERT INTO answers VALUES (1, ?, 'answer')", [n])
+    old, copy = tmp_path / "old.db", tmp_path / "copy.db"
+    for end in ("", "-wal"):
+        shutil.copy(tmp_path / f"source.db{end}", tmp_path / f"old.db{end}")
+    with closing(sqlite3.connect(copy)) as empty:
+        empty.execute("CREATE TABLE answers(profile_id, seq, act)")
+    log = Path(f"{old}-wal")
+    change(log)
+    was = log.read_bytes()
+    missing = restoring._missing(old, copy)
+    source.close()
+    assert missing is not None and 0 < missing < 20
+    assert log.read_bytes() == was
 
 
 def test_a_copy_is_due_once_a_day_whatever_the_clock_says(store: Store, monkeypatch) -> None:
