@@ -102,6 +102,9 @@ class Fitter:
                 found = receive(process.stdout)
             except OSError:
                 found = None
+            except BaseException:
+                self._end()  # what is left in the pipe would be taken for the next person's
+                raise
             if found is None:
                 self._end()
                 raise Failed("the process that fits ended")

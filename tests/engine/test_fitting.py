@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from engine import fitting
 from engine.data import Comparison, Features, Outcome, Question
 from engine.fitting import Failed, Fitter, pack, unpack
 from engine.preference import PREFERENCE
@@ -53,3 +54,18 @@ def test_only_what_the_answers_are_about_travels() -> None:
     assert [(c.seq, c.question.items, c.outcome, c.strength) for c in again] == [
         (c.seq, c.question.items, c.outcome, c.strength) for c in told
     ]
+
+
+def test_a_reply_that_was_not_read_is_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory ran out while one person's belief came back: the next one gets their own."""
+    features, prior, told = answers(6)
+    fitter = Fitter()
+    try:
+        with monkeypatch.context() as patch, pytest.raises(MemoryError):
+            patch.setattr(fitting, "receive", lambda _: (_ for _ in ()).throw(MemoryError()))
+            fitter.fit("bradley_terry", told, features, prior)
+        here = PREFERENCE["bradley_terry"].load().fit(told[:3], features, prior).state()
+        there = fitter.fit("bradley_terry", told[:3], features, prior).state()
+        assert all(np.array_equal(here[k], there[k]) for k in here)
+    finally:
+        fitter.close()
