@@ -174,14 +174,15 @@ class Accounts:
         """
         about = about or {}
         address = about.get("address", "")
-        self.lockout.take("", address)
+        who = f":{address}"  # no name of anybody: wrong tokens from elsewhere keep nobody out
+        self.lockout.take(who, address)
         first = self._first is not None and hmac.compare_digest(
             self._first.encode(), token.encode("utf-8", "replace"))  # fmt: skip
         held = None if first else self.sessions.find(token, INVITE, RESET)
         if not first and held is None:
             self._note_failed(None, address)
             raise LoginRefused("this token is used up or none of ours; ask for another one")
-        self.lockout.right("", address)
+        self.lockout.right(who, address)
         reset = held is not None and held.kind == RESET
         name = self._users[held.user].name if held and held.user in self._users else name.strip()
         hashed = self._hashed(checked_name(name), password)

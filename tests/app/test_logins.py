@@ -274,6 +274,17 @@ def test_an_invited_person_comes_in_once_and_is_nobody_special(store: Store, clo
         who.join(late, "eve", "a long secret", AWAY)
 
 
+def test_wrong_tokens_from_elsewhere_keep_no_invited_person_out(store: Store, clock: Clock) -> None:
+    who = accounts(store, clock)
+    invite = who.invite(store.user("ann").id)  # type: ignore[union-attr]
+    for _ in range(NAME_TRIES):
+        with pytest.raises(LoginRefused):
+            who.join("none of ours", "eve", "a long secret", AWAY)
+    with pytest.raises(Wait):
+        who.join("none of ours", "eve", "a long secret", AWAY)
+    assert who.join(invite, "cleo", "a long secret", HOME)
+
+
 def test_a_reset_lets_one_person_choose_anew_whatever_name_they_type(
     store: Store, clock: Clock
 ) -> None:
