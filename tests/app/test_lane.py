@@ -36,6 +36,13 @@ def test_a_body_that_nests_too_deeply_ends_at_the_door(client: Any) -> None:
     assert "nests deeper" in reply.json()["error"]
 
 
+def test_what_the_door_did_not_look_at_as_json_is_not_read_here(client: Any) -> None:
+    head = {"content-type": "application/jsonx"}
+    reply = client.post(PATH, content=ODD["no such question"], headers=head)
+    assert reply.status_code == 422, "404 comes of reading it"
+    assert "valid dictionary" in reply.json()["error"]
+
+
 def test_a_vote_and_its_repeat_have_one_shape_on_both_ways(client: Any, key: Any) -> None:
     made = client.post("/api/v1/profiles", json={}).json()["id"]
     asked = client.get(f"/api/v1/profiles/{made}/question").json()
