@@ -146,11 +146,7 @@ class Accounts:
         self.lockout.take(name, address)
         known = next((u for u in self._users.values() if u.name == name), None)
         stored = self.store.logins.password_hash(known.id) if known else None
-        try:
-            right = self._verified(stored or self._decoy, password) and known is not None
-        except Full:
-            self.lockout.back(name, address)
-            raise
+        right = self._tried(name, address, stored, password)
         if not right or known is None or stored is None:
             self._note_failed(known.id if known else None, address)
             raise LoginRefused("name or password is wrong; check them and try again")
@@ -211,7 +207,8 @@ class Accounts:
         known = self._users[caller.user]
         address = about.get("address", "")
         self.lockout.take(known.name, address)
-        if not self._verified(self.store.logins.password_hash(known.id) or self._decoy, old):
+        stored = self.store.logins.password_hash(known.id)
+        if not self._tried(known.name, address, stored, old):
             self._note_failed(known.id, address)
             raise LoginRefused("the password you have now is another one; try again")
         self.lockout.right(known.name, address)
@@ -293,6 +290,14 @@ class Accounts:
             self.store.logins.set_seen(self._seen)
 
     # passwords
+
+    def _tried(self, name: str, address: str, stored: str | None, password: str) -> bool:
+        """Whether it is right. A try that nobody had time to look at counts for nothing."""
+        try:
+            return self._verified(stored or self._decoy, password)
+        except Full:
+            self.lockout.back(name, address)
+            raise
 
     def _verified(self, stored: str, password: str) -> bool:
         """Two at a time; Full when many wait."""
