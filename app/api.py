@@ -227,6 +227,7 @@ def _answers(router: APIRouter, studio: Studio) -> None:
 
     @router.post("/profiles/{profile}/like")
     def like(profile: Id, given: LikeIn, user: User) -> dict[str, Any]:
+        studio.rules.spend(user, "comparisons")  # a like is an answer
         return studio.like(
             user,
             profile,

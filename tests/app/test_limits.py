@@ -115,6 +115,16 @@ def test_a_text_has_eight_kilobytes_in_every_alphabet(letter: str) -> None:
                 TextsIn.model_validate({"texts": [text]})
 
 
+def test_a_like_counts_among_the_answers_of_a_minute(client: Any, studio: Any) -> None:
+    studio.rules.standard = Limits(comparisons=1)
+    made = client.post("/api/v1/profiles", json={}).json()["id"]
+    like = {"generation": 1, "side": "plain", "index": 0, "liked": True,
+            "idempotency_key": "k2345678"}  # fmt: skip
+    told = [client.post(f"/api/v1/profiles/{made}/like", json=like) for _ in range(2)]
+    assert [t.status_code for t in told] == [404, 429]
+    assert int(told[1].headers["retry-after"]) > 1
+
+
 # bodies
 
 
