@@ -121,9 +121,7 @@ class Minds:
         with seat.mind.lock:
             wanted = form or (seat.current.form if seat.current else seat.mind.form())
             if seat.current is None or seat.current.form != wanted:
-                found = self.store.open_question(profile, kind, wanted)
-                usable = found is not None and seat.mind.knows(found)
-                seat.current = found if usable else self._ask(seat, wanted)
+                seat.current = self._open(seat, wanted) or self._ask(seat, wanted)
                 if isinstance(seat.ready, Question) and seat.ready.id == seat.current.id:
                     seat.ready = None
                 self._prepare(profile, kind)
@@ -250,9 +248,17 @@ class Minds:
         if seat.waiting is not None:
             seat.current, seat.waiting = seat.waiting, None
             return seat.current
-        seat.current = brought or self._next(seat)
+        # Read anew (after a restart, say): a repeat brings what its answer brought at first.
+        there = None if seat.current or brought else self._open(seat, seat.mind.form())
+        seat.current = brought or there or self._next(seat)
         seat.ready = None
         return seat.current
+
+    def _open(self, seat: Seat, form: str) -> Question | None:
+        """The question that was in front of the person, as the store has it."""
+        mind = seat.mind
+        found: Question | None = self.store.open_question(mind.profile, mind.shelf.kind, form)
+        return found if found is not None and mind.knows(found) else None
 
     def _next(self, seat: Seat) -> Question:
         """What was prepared, where its form fits; else a new question."""

@@ -61,6 +61,21 @@ def test_a_vote_and_its_repeat_have_one_shape_on_both_ways(client: Any, key: Any
     assert one["next"]["id"] == two["next"]["id"]
 
 
+def test_a_repeat_after_a_restart_brings_the_question_that_the_answer_brought(
+    client: Any, studio: Any, key: Any
+) -> None:
+    made = client.post("/api/v1/profiles", json={}).json()["id"]
+    asked = client.get(f"/api/v1/profiles/{made}/question").json()
+    studio.ahead.settle()
+    body = {"question_id": asked["id"], "outcome": {"picks": [asked["items"][0]["id"]]},
+            "idempotency_key": key()}  # fmt: skip
+    first = client.post(PATH, json=body).json()
+    studio.ahead.settle()
+    studio.minds.forget(made)  # nothing of it is in memory, as after a restart
+    again = client.post(PATH, json=body).json()
+    assert again["duplicate"] and again["next"]["id"] == first["next"]["id"]
+
+
 def test_the_next_question_is_on_the_disk_with_the_answer(
     client: Any, studio: Any, key: Any
 ) -> None:
