@@ -15,6 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import schemathesis
+from schemathesis import GenerationMode
+
+# Loaded here and not on first use: pytest rewrites it as it is read, and this Python breaks that
+# off where another thread (the studio's, loading a model) reads sources at the same moment.
+from schemathesis.specs.openapi import schemas as _schemas  # noqa: F401
+
 from tests.hostile.world import JSON, Reply, World
 
 # Drawing and writing take seconds however small the model is: fewer of them.
@@ -61,8 +68,6 @@ def rss() -> float:
 
 
 def operations(world: World) -> list[Any]:
-    import schemathesis
-
     app = world.gate.app
     schema: Any = schemathesis.openapi.from_dict(app.openapi())
     return [found.ok() for found in schema.get_all_operations()]
@@ -70,8 +75,6 @@ def operations(world: World) -> list[Any]:
 
 def fuzz(world: World, examples: int, seed: int, tally: Tally | None = None) -> Tally:
     """`examples` right and as many wrong requests to each route; a slow route gets fewer."""
-    from schemathesis import GenerationMode
-
     made = Tally() if tally is None else tally
     for operation in operations(world):
         few = max(1, examples // 4) if operation.path.endswith(SLOW) else examples
