@@ -62,3 +62,24 @@ def test_the_first_person_lets_a_second_in_and_out(browser: Any, place: tuple[st
     ann.get_by_text(re.compile(r"\d+ rows, none changed")).wait_for()
     told = " ".join(ann.locator("dialog tr").all_inner_texts())
     assert "locked" in told and told.count("set an account up") == 2
+
+
+def test_a_vote_that_met_the_end_of_a_session_goes_out_after_the_login(
+    browser: Any, place: tuple[str, str]
+) -> None:
+    address, token = place
+    ann = arrive(browser, f"{address}/login#{token}")
+    join(ann, "ann")
+    ann.reload()
+    ann.locator("#choose").get_by_role("button", name="Pictures").first.click()
+    ann.locator(".grid.picture .tile").nth(2).wait_for()
+    ann.context.clear_cookies()
+    ann.keyboard.press("1")
+    ann.keyboard.press("Enter")
+    ann.get_by_role("heading", name="Log in").wait_for()
+    ann.get_by_label("Name").fill("ann")
+    ann.get_by_label("Password").fill("a long secret")
+    ann.get_by_role("button", name="Log in").click()
+    ann.get_by_text("Your last answer is saved.").wait_for()
+    made = ann.evaluate("fetch('api/v1/profiles').then((r) => r.json())")["profiles"]
+    assert [p["answers"]["picture"] for p in made if p["answers"]["picture"]] == [1]

@@ -72,6 +72,7 @@ export class Card {
       this.say(t("Your last answer is saved."));
     } catch (wrong) {
       if (!(wrong instanceof Refused)) throw wrong;
+      if (wrong.status === 401) return;
     }
     keep(PENDING, null);
   }
@@ -179,6 +180,8 @@ export class Card {
       else this.why.hide();
       await this.show(reply.next);
     } catch (wrong) {
+      // After the login page it goes out again, under the same key; it is nobody else's to send.
+      if (wrong.status === 401) return false;
       keep(PENDING, null);
       await this.#refused(wrong);
     }
