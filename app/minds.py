@@ -39,6 +39,8 @@ class Seat:
     current: Question | None = None
     ready: Question | Plan | None = None
     waiting: Question | None = None
+    # How many answers there were when a fit was last due.
+    fitted: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class Minds:
                 self._seats.move_to_end(key)
                 return seat
         made = Seat(self._load(profile, kind))
+        made.fitted = made.mind.answers
         with self._lock:
             seat = self._seats.setdefault(key, made)
             while len(self._seats) > KEPT:
@@ -270,7 +273,10 @@ class Minds:
     def _after(self, seat: Seat, question: Question) -> None:
         profile, kind = question.profile, question.kind
         self._prepare(profile, kind)
-        quiet = 0.0 if seat.mind.answers % REFIT_EVERY == 0 else QUIET
+        answers, quiet = seat.mind.answers, QUIET
+        # A fit reads all there is: made after every eighth of it, it costs the same an answer.
+        if answers - seat.fitted >= max(REFIT_EVERY, answers // REFIT_EVERY):
+            seat.fitted, quiet = answers, 0.0
         self.ahead.slowly(("refit", profile, kind), lambda: self._refit(profile, kind), quiet)
 
     def _refit(self, profile: int, kind: Kind) -> None:
