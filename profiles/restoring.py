@@ -89,8 +89,16 @@ def _kept(folder: Path) -> Path:
             atomic_file(aside / old.name, partial(_copied, old))
     media = folder / opening.MEDIA
     if media.exists():  # pictures that came after the copy would be swept away at the next start
-        shutil.copytree(media, aside / opening.MEDIA, copy_function=os.link)
+        shutil.copytree(media, aside / opening.MEDIA, copy_function=_linked)
     return aside
+
+
+def _linked(source: str, target: str) -> None:
+    """The same file under another name; a copy where the disk knows no such names (exFAT)."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _copied(source: Path, target: Path) -> None:

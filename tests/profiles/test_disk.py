@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from profiles import disk
+from profiles import disk, restoring
 
 
 def test_a_file_appears_whole_and_private(tmp_path: Path) -> None:
@@ -50,3 +50,15 @@ def test_a_folder_is_closed_to_others(tmp_path: Path) -> None:
     assert disk.private_folder(open_one).stat().st_mode & 0o777 == 0o700
     assert disk.private_folder(tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
     assert disk.remove(tmp_path / "nothing") is False
+
+
+def test_what_cannot_be_linked_is_copied(tmp_path: Path, monkeypatch) -> None:
+    """A restore keeps pictures aside on disks that know no second name for a file, too."""
+    (tmp_path / "a").write_bytes(b"picture")
+
+    def unknown(*_: object) -> None:
+        raise OSError("no hard links here")
+
+    monkeypatch.setattr(restoring.os, "link", unknown)
+    restoring._linked(str(tmp_path / "a"), str(tmp_path / "b"))
+    assert (tmp_path / "b").read_bytes() == b"picture"
