@@ -219,10 +219,12 @@ def _answers(router: APIRouter, studio: Studio) -> None:
 
     @router.post("/profiles/{profile}/undo")
     def undo(profile: Id, given: StepIn, user: User) -> dict[str, Any]:
+        studio.rules.spend(user, "comparisons")  # as dear as an answer
         return studio.undo(user, profile, given.medium, given.idempotency_key)
 
     @router.post("/profiles/{profile}/redo")
     def redo(profile: Id, given: StepIn, user: User) -> dict[str, Any]:
+        studio.rules.spend(user, "comparisons")
         return studio.redo(user, profile, given.medium, given.idempotency_key)
 
     @router.post("/profiles/{profile}/like")

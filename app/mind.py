@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engine.data import Array, Comparison, Features, Kind, Outcome, Question
 from engine.preference import PREFERENCE
-from engine.prequential import Tally
+from engine.prequential import Tally, Trace
 from engine.queries import QUERIES
 
 GRID = {"picture": 9, "text": 3}
@@ -86,7 +86,7 @@ class Mind:
     every: Tally = field(default_factory=Tally)
     agreed: int = 0
     repeats: int = 0
-    curve: list[tuple[int, float, int]] = field(default_factory=list)
+    curve: Trace = field(default_factory=Trace)
     pairs: deque[Comparison] = field(default_factory=lambda: deque(maxlen=RECENT))
     waiting: dict[int, Comparison] = field(default_factory=dict)
     recent: deque[tuple[int, ...]] = field(default_factory=lambda: deque(maxlen=RECENT))
@@ -166,19 +166,20 @@ class Mind:
             self.every = self.every.add(predicted)
             if question.rule == "uniform":
                 self.honest = self.honest.add(predicted)
-            self.curve.append((self.answers, self.every.right, self.every.n))
-        if question.form == "pair" and outcome.picks:
+            self.curve.add(self.answers, self.every)
+        if question.form == "pair":
             self._agreement(comparison)
 
     def _agreement(self, comparison: Comparison) -> None:
-        first = comparison.question.repeat_of
+        first, picks = comparison.question.repeat_of, comparison.outcome.picks
         if first is None:
-            self.pairs.append(comparison)
+            if picks:
+                self.pairs.append(comparison)
             return
         before = self.waiting.pop(first, None)
-        if before is not None:
+        if before is not None and picks:
             self.repeats += 1
-            self.agreed += before.outcome.picks == comparison.outcome.picks
+            self.agreed += before.outcome.picks == picks
 
     def replay(
         self, answers: Iterable[tuple[Comparison, float | None]], since: int, asked: int
@@ -196,6 +197,11 @@ class Mind:
             else:
                 self.learn(comparison, predicted)
         self.asked = asked
+
+    def still(self) -> "Mind":
+        """As it is now, to be read while it goes on learning. Under the lock; cheap."""
+        curve = replace(self.curve, points=list(self.curve.points))
+        return replace(self, curve=curve, lock=threading.RLock())
 
     def refit(self, comparisons: Sequence[Comparison]) -> Any:
         """A belief fitted to all answers at once, from the prior; not yet put in place."""

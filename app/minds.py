@@ -91,8 +91,7 @@ class Minds:
             if seat is not None:
                 self._seats.move_to_end(key)
                 return seat
-        made = Seat(self._load(profile, kind))
-        made.fitted = made.mind.answers
+        made = self._seated(profile, kind)
         with self._lock:
             seat = self._seats.setdefault(key, made)
             while len(self._seats) > KEPT:
@@ -175,12 +174,9 @@ class Minds:
 
     def back_to(self, profile: int, kind: Kind, seq: int, key: str) -> int:
         """Take answers back, one row each, until the one with this seq is the last."""
-        taken = 0
         seat = self.seat(profile, kind)
         with seat.mind.lock:
-            while (last := self.store.last_answer(profile, kind)) and last.seq > seq:
-                self.store.undo(profile, kind, f"{key}-{uuid.uuid4()}")
-                taken += 1
+            taken = int(self.store.back_to(profile, kind, seq, f"{key}-{uuid.uuid4()}"))
             self._reload(seat, profile, kind)
             seat.current = seat.ready = seat.waiting = None
         return taken
@@ -280,6 +276,8 @@ class Minds:
         self.ahead.slowly(("refit", profile, kind), lambda: self._refit(profile, kind), quiet)
 
     def _refit(self, profile: int, kind: Kind) -> None:
+        if kind not in self.loaded(profile):
+            return  # left memory since: it is fitted after the next answer, if one comes
         self.settle(profile, kind)
         self.refit(profile, kind)
 
@@ -296,11 +294,12 @@ class Minds:
 
     def _reload(self, seat: Seat, profile: int, kind: Kind) -> None:
         lock = seat.mind.lock
-        fresh = self._load(profile, kind)
-        fresh.lock = lock
-        seat.mind = fresh
+        fresh = self._seated(profile, kind)
+        fresh.mind.lock = lock
+        seat.mind, seat.fitted = fresh.mind, fresh.fitted
 
-    def _load(self, profile: int, kind: Kind) -> Mind:
+    def _seated(self, profile: int, kind: Kind) -> Seat:
+        """From the store: the newest state that holds, and a step for each answer after it."""
         shelf = self.shelf(profile, kind)
         mind = Mind.blank(profile, shelf, METHOD)
         answers = self.store.replay(profile, kind)
@@ -313,7 +312,7 @@ class Minds:
             mind.belief = PREFERENCE[METHOD].load().from_state(arrays, shelf.features.space)
             since = version.seq
         mind.replay(answers, since, self.store.count_questions(profile, kind))
-        return mind
+        return Seat(mind, fitted=mind.answers - sum(c.seq > since for c, _ in answers))
 
 
 def _comparison(seq: int, vote: Vote) -> Comparison:

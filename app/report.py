@@ -202,9 +202,8 @@ def extremes(mind: Mind, k: int = 6) -> dict[str, list[tuple[int, float, float]]
 
 def history(mind: Mind) -> list[dict[str, Any]]:
     """Accuracy so far after each answer, with its interval."""
-    step = max(1, len(mind.curve) // 60)
     points = []
-    for n, right, total in mind.curve[step - 1 :: step]:
+    for n, right, total in mind.curve.spread(60):
         low, high = type(mind.every)(right, total).interval()
         points.append({"n": n, "accuracy": right / total, "low": low, "high": high})
     return points

@@ -193,7 +193,8 @@ class Studio:
         self._own(user, profile)
         seat = self.minds.seat(profile, kind)
         with seat.mind.lock:
-            return self._belief(seat.mind, user, kind)
+            mind = seat.mind.still()
+        return self._belief(mind, user, kind)
 
     def _belief(self, mind: Any, user: int, kind: Kind) -> dict[str, Any]:
         rows = report.axis_rows(mind, self.shelves.axes(kind), self.item_json)

@@ -76,6 +76,15 @@ def redo(db: Database, profile: int, kind: Kind, key: str, now: float) -> int | 
     return _step(db, (profile, kind), depth + 1, _mark("redo", key, now)) if depth < tail else None
 
 
+def back_to(db: Database, place: tuple[int, Kind], seq: int, key: str, now: float) -> int:
+    """Take back every answer after `seq`, the last first, one row each; how many."""
+    first = depth = _top(db, *place)[0]
+    while depth and _at(db, place, depth)[0] > seq:
+        _step(db, place, depth, _mark("undo", f"{key}-{depth}", now))
+        depth -= 1
+    return first - depth
+
+
 def can_redo(db: Database, profile: int, kind: Kind) -> bool:
     depth, tail = _top(db, profile, kind)
     return depth < tail

@@ -8,12 +8,14 @@ hostile one corrupts memory.
 
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.data import Array, Kind, same_space
+from profiles import states
 from profiles.cells import Cells
 from profiles.store import Store
 
@@ -133,9 +135,10 @@ def of_people(
     """
     rows: dict[int, Array] = {}
     for profile in profile_ids:
-        version = store.latest_version(profile, kind, method, space)
-        if version is not None and not store.profile(profile).simulated:
-            rows[profile] = np.asarray(store.version_arrays(version.id)[array], np.float32)
+        found = store.read(partial(states.of_method, profile=profile, kind=kind, method=method,
+                                   space=space))  # fmt: skip
+        if found and not store.profile(profile).simulated:
+            rows[profile] = np.asarray(store.version_arrays(found[0].id)[array], np.float32)
     if not rows:
         raise ValueError(
             f"no profile has a {method} state in space {space!r} yet; answer some questions first"

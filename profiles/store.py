@@ -265,6 +265,11 @@ class Store:
         """Put the answer that was last taken back in again; its seq, or None."""
         return self.write(lambda db: answers.redo(db, profile_id, kind, key, time.time()))
 
+    def back_to(self, profile_id: int, kind: Kind, seq: int, key: str) -> int:
+        """Take every answer after `seq` back, in one write; how many. `key` is new each time."""
+        place, now = (profile_id, kind), time.time()
+        return self.write(lambda db: answers.back_to(db, place, seq, key, now))
+
     def can_redo(self, profile_id: int, kind: Kind) -> bool:
         return self.read(lambda db: answers.can_redo(db, profile_id, kind))
 
@@ -312,13 +317,6 @@ class Store:
 
     def version_arrays(self, version_id: int) -> dict[str, NDArray[Any]]:
         return self.read(lambda db: states.arrays(db, version_id))
-
-    def latest_version(
-        self, profile_id: int, kind: Kind, method: str, space: str
-    ) -> Version | None:
-        """The version with the highest seq."""
-        found = self.read(lambda db: states.of_method(db, profile_id, kind, method, space))
-        return found[0] if found else None
 
     def version_within(
         self, profile_id: int, kind: Kind, method: str, space: str, seqs: AbstractSet[int]

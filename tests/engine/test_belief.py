@@ -9,7 +9,7 @@ from engine import laplace
 from engine.data import Comparison, Features, Outcome, Question, WrongSpace
 from engine.preference import PREFERENCE
 from engine.preference.base import Prior
-from engine.prequential import Tally
+from engine.prequential import Tally, Trace
 from tests.people import Linear, asked, world
 
 D = 16
@@ -161,3 +161,17 @@ def test_a_tally_counts_and_brackets() -> None:
     low, high = tally.interval()
     assert 0 < low < 0.5 < high < 1
     assert Tally().interval() == (0.0, 1.0)
+
+
+def test_a_trace_takes_no_more_room_however_long_it_gets() -> None:
+    trace, tally = Trace(most=8), Tally()
+    for k in range(1, 101):
+        tally = tally.add(0.9)
+        trace.add(k, tally)
+    assert len(trace.points) < 8
+    assert [n for n, _, _ in trace.points] == list(range(trace.step, 101, trace.step))
+    assert all(right == n for _, right, n in trace.points)
+    short = Trace()
+    for k in range(1, 121):
+        short.add(k, Tally(k, k))
+    assert [n for n, _, _ in short.spread(60)] == list(range(2, 121, 2))

@@ -1,0 +1,69 @@
+"""Minds in memory: what left is not read again for a fit, going back is one write, pages of what
+was learned are read beside the loop.
+"""
+
+from typing import Any
+
+import pytest
+
+from app import minds
+from tests.app.test_studio import go, mind, picks
+
+
+def test_a_taste_that_left_memory_is_not_read_again_for_a_fit(
+    studio: Any, user: int, key: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(minds, "KEPT", 1)
+    monkeypatch.setattr(minds, "QUIET", 60.0)
+    first, second = (studio.new_profile(user)["id"] for _ in range(2))
+    go(studio, user, first, key, 5)
+    go(studio, user, second, key, 2)
+    assert studio.minds.loaded(first) == []
+    studio.ahead.settle()
+    assert studio.store.versions(first, "picture") == []
+    assert studio.store.versions(second, "picture") != []
+    seat = studio.minds.seat(first, "picture")
+    assert (seat.mind.answers, seat.fitted) == (5, 0), "none of them is in a fit yet"
+    go(studio, user, first, key, 4)
+    studio.ahead.settle()
+    assert studio.store.versions(first, "picture") != []
+    studio.minds.forget(first)
+    assert studio.minds.seat(first, "picture").fitted == 9
+
+
+def test_going_back_is_one_write_however_many_answers_it_takes_back(
+    studio: Any, user: int, key: Any
+) -> None:
+    profile = studio.new_profile(user)["id"]
+    go(studio, user, profile, key, 8)
+    studio.ahead.settle()
+    version = studio.store.versions(profile, "picture")[0]
+    go(studio, user, profile, key, 5)
+    studio.ahead.settle()
+    before = studio.store.commits
+    assert studio.restore(user, profile, version.id)["taken_back"] == 13 - 8
+    assert studio.store.commits == before + 1
+    acts = [r["act"] for r in studio.store.answer_rows(profile)]
+    assert acts == ["answer"] * 13 + ["undo"] * 5
+    assert studio.restore(user, profile, version.id)["taken_back"] == 0
+    assert mind(studio, profile).answers == 8
+
+
+def test_what_was_learned_is_told_of_one_moment(studio: Any, user: int, key: Any) -> None:
+    profile = studio.new_profile(user)["id"]
+    question = go(studio, user, profile, key, 5)
+    still = mind(studio, profile).still()
+    was = (still.belief, still.seq, list(still.curve.points))
+    studio.answer(user, question["id"], picks(question), key=key())
+    assert (still.belief, still.seq, still.curve.points) == was
+    assert mind(studio, profile).seq == still.seq + 1
+
+
+def test_taking_back_counts_like_answering(client: Any, studio: Any, user: int, key: Any) -> None:
+    profile = client.post("/api/v1/profiles", json={}).json()["id"]
+    studio.rules.set(user, {"comparisons": 1})
+    said = []
+    for act in ("undo", "redo"):
+        body = {"medium": "picture", "idempotency_key": key()}
+        said.append(client.post(f"/api/v1/profiles/{profile}/{act}", json=body).status_code)
+    assert said == [200, 429]
