@@ -9,6 +9,7 @@ question and counts as nothing until it is answered.
 
 import os
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,8 +46,9 @@ class Fresh:
         self.ahead = Ahead("drawing", meek=True)
         self._pairs: dict[int, deque[tuple[int, int]]] = defaultdict(deque)
         self._asked: dict[int, int] = {}
-        # Grows with every answer: drawing ends when somebody chooses again.
+        # Grows with every answer: drawing ends when somebody chooses again. Whose it was, and when.
         self._stirred = 0
+        self._last = (0, 0.0)
         self._keeping = threading.Lock()
         studio.minds.offer = self.plan
 
@@ -104,11 +106,21 @@ class Fresh:
     def after(self, user: int, profile: int) -> None:
         """An answer about pictures came in: perhaps draw, once the person has paused a little."""
         self._stirred += 1
+        self._last = (profile, time.monotonic())
         self.ahead.do(profile, lambda: self._step(user, profile), QUIET)
 
     def _step(self, user: int, profile: int) -> None:
-        """Draw when there is something to draw for and nothing better to do; else look later."""
-        if not self.quick() or len(self._pairs[profile]) >= PAIRS or not self.on(user):
+        """Draw when there is something to draw for and nothing better to do; else look later.
+
+        Never for a taste that left memory: to read it again costs more than a vote, and takes the
+        place of somebody who votes.
+        """
+        if "picture" not in self.studio.minds.loaded(profile):
+            return
+        if self._others(profile):
+            self.ahead.do(profile, lambda: self._step(user, profile), LATER)
+            return
+        if not self.quick() or len(self._pairs.get(profile, ())) >= PAIRS or not self.on(user):
             return
         mind = self.studio.minds.seat(profile, "picture").mind
         if mind.answers < FROM:
@@ -117,6 +129,11 @@ class Fresh:
         done = not self.busy() and self.draw(user, profile)
         if not done and self._stirred == stirred:
             self.ahead.do(profile, lambda: self._step(user, profile), LATER)
+
+    def _others(self, profile: int) -> bool:
+        """Whether somebody else chooses just now, whom drawing would only be called off for."""
+        who, when = self._last
+        return who != profile and time.monotonic() - when < QUIET
 
     def quick(self) -> bool:
         """Whether to draw ahead: another model than ours must have shown that it is quick here."""

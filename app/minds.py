@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.ahead import Ahead
+from app.meek import VOTES
 from app.mind import Mind, Plan, Shelf
 from engine.data import Comparison, Kind, Outcome, Question
 from engine.fitting import Failed, Fitter
@@ -24,6 +25,9 @@ QUIET = 1.5
 KEPT = 512
 # Fits that wait before they are made in a process of their own.
 CROWD = 2
+# Votes under way from which on a fit for somebody who merely paused can wait: they wait as well.
+MANY = 8
+KINDS: tuple[Kind, ...] = ("picture", "text")
 log = logging.getLogger("penchant")
 
 
@@ -39,8 +43,9 @@ class Seat:
     current: Question | None = None
     ready: Question | Plan | None = None
     waiting: Question | None = None
-    # How many answers there were when a fit was last due.
+    # How many answers there were when a fit was last due, and whether that is still to be made.
     fitted: int = 0
+    due: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,8 +105,7 @@ class Minds:
 
     def loaded(self, profile: int) -> list[Kind]:
         """The media whose mind is in memory."""
-        with self._lock:
-            return [kind for owner, kind in self._seats if owner == profile]
+        return [kind for kind in KINDS if (profile, kind) in self._seats]
 
     def put_shelf(self, profile: int, kind: Kind, shelf: Shelf) -> None:
         """More to look at, for a mind in memory: its belief and where it began stay as they are."""
@@ -272,17 +276,29 @@ class Minds:
         answers, quiet = seat.mind.answers, QUIET
         # A fit reads all there is: made after every eighth of it, it costs the same an answer.
         if answers - seat.fitted >= max(REFIT_EVERY, answers // REFIT_EVERY):
-            seat.fitted, quiet = answers, 0.0
+            seat.fitted, seat.due, quiet = answers, True, 0.0
+        self._later(profile, kind, quiet)
+
+    def _later(self, profile: int, kind: Kind, quiet: float) -> None:
         self.ahead.slowly(("refit", profile, kind), lambda: self._refit(profile, kind), quiet)
 
     def _refit(self, profile: int, kind: Kind) -> None:
         if kind not in self.loaded(profile):
             return  # left memory since: it is fitted after the next answer, if one comes
+        seat = self.seat(profile, kind)
+        # Where votes wait for longer than QUIET every answer looks like a pause, and fits made for
+        # all of them would make the votes wait longer still.
+        if not seat.due and VOTES.now > MANY:
+            self._later(profile, kind, QUIET)
+            return
+        seat.due = False
         self.settle(profile, kind)
         self.refit(profile, kind)
 
     def _prepare(self, profile: int, kind: Kind) -> None:
         def work() -> None:
+            if kind not in self.loaded(profile):
+                return
             seat = self.seat(profile, kind)
             with seat.mind.lock:
                 if seat.ready is None:

@@ -1,6 +1,7 @@
 """Drawn for you: what is drawn ahead waits its turn, yields to people, counts as nothing yet."""
 
 import threading
+import time
 from functools import cache
 from typing import Any
 
@@ -8,13 +9,13 @@ import numpy as np
 import pytest
 
 from app import drawing
-from app.fresh import PAIRS, RULE, SHARE, apart
+from app.fresh import LATER, PAIRS, QUIET, RULE, SHARE, Fresh, apart
 from app.wire import Bad
 from engine.data import Outcome
 from engine.starter.drawer.known import starter
 from tests.app.people import inky
 
-ONCE = cache(starter)
+ONCE, AFTER = cache(starter), Fresh.after
 
 
 @pytest.fixture(autouse=True)
@@ -316,3 +317,23 @@ def test_a_pick_between_drawings_is_learnt_like_any_other(
     before = mind.predict(asked, Outcome((pair[0],)))
     studio.answer(user, asked.id, {"picks": [pair[0]]}, key=key())
     assert mind.predict(asked, Outcome((pair[0],))) > before
+
+
+def test_nothing_is_drawn_for_who_left_nor_while_another_person_chooses(
+    studio: Any, user: int, profile: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+    later: list[float] = []
+    monkeypatch.setattr(studio.fresh, "draw", lambda _user, who: drawn.append(who) is None)
+    monkeypatch.setattr(studio.fresh, "busy", lambda: False)
+    monkeypatch.setattr(studio.fresh.ahead, "do", lambda *given: later.append(given[2]))
+    AFTER(studio.fresh, user, profile + 1)
+    studio.fresh._step(user, profile)
+    assert (drawn, later) == ([], [QUIET, LATER]), "it would only be called off"
+    monkeypatch.setattr(studio.fresh, "_last", (profile + 1, time.monotonic() - QUIET))
+    studio.minds.forget(profile)
+    studio.fresh._step(user, profile)
+    assert drawn == [] and studio.minds.loaded(profile) == [] and len(later) == 2
+    studio.minds.seat(profile, "picture")
+    studio.fresh._step(user, profile)
+    assert drawn == [profile] and len(later) == 2

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app import minds
+from app.meek import VOTES
 from tests.app.test_studio import go, mind, picks
 
 
@@ -29,6 +30,22 @@ def test_a_taste_that_left_memory_is_not_read_again_for_a_fit(
     assert studio.store.versions(first, "picture") != []
     studio.minds.forget(first)
     assert studio.minds.seat(first, "picture").fitted == 9
+
+
+def test_a_pause_is_no_reason_for_a_fit_while_votes_wait(
+    studio: Any, user: int, key: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the fits that slow votes make would make the votes slower still."""
+    profile = studio.new_profile(user)["id"]
+    go(studio, user, profile, key, 5)
+    later: list[float] = []
+    monkeypatch.setattr(VOTES, "now", minds.MANY + 1)
+    monkeypatch.setattr(studio.ahead, "slowly", lambda *given: later.append(given[2]))
+    studio.minds._refit(profile, "picture")
+    assert later == [minds.QUIET] and studio.store.versions(profile, "picture") == []
+    studio.minds.seat(profile, "picture").due = True
+    studio.minds._refit(profile, "picture")
+    assert len(later) == 1 and len(studio.store.versions(profile, "picture")) == 1
 
 
 def test_going_back_is_one_write_however_many_answers_it_takes_back(
