@@ -32,6 +32,7 @@ class Desk:
     def export(self, user: int, study: int) -> tuple[bytes, str]:
         """(a zip, its name)."""
         name = self._own(user, study)
+        self.studio.store.compare()
         self.studio.audited(user, "study-export", study=study)
         return study_export.packed(export(self.rows, study), name), f"{name}.zip"
 

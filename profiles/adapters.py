@@ -7,10 +7,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from engine.data import Kind
-
-COLUMNS = ("id", "profile_id", "job_id", "name", "kind", "base", "digest", "card", "chosen",
-           "created")  # fmt: skip
-SELECT = f"SELECT {', '.join(COLUMNS)} FROM adapters"
+from profiles import rowsums
 
 
 def add(db: Database, profile: int, new: Mapping[str, Any], now: float) -> int:
@@ -25,46 +22,43 @@ def add(db: Database, profile: int, new: Mapping[str, Any], now: float) -> int:
         ).fetchone()
         if found:
             return int(found[0])
-    cursor = db.execute(
-        "INSERT INTO adapters(profile_id, job_id, name, kind, base, digest, card, created)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [profile, new["job_id"], new["name"], new["kind"], new["base"], new["digest"],
-         json.dumps(new["card"]), now],
-    )  # fmt: skip
-    made = int(cursor.lastrowid or 0)
+    told = {name: new[name] for name in ("job_id", "name", "kind", "base", "digest")}
+    told |= {"profile_id": profile, "card": json.dumps(new["card"]), "created": now}
+    made = rowsums.insert(db, "adapters", told)
     choose(db, profile, new["kind"], made)
     return made
 
 
 def choose(db: Database, profile: int, kind: Kind, adapter: int | None) -> None:
     """The one that Create uses; None: none of them."""
-    db.execute(
-        "UPDATE adapters SET chosen = (id IS ?) WHERE profile_id = ? AND kind = ?",
-        [adapter, profile, kind],
-    )
+    for row in listed(db, profile):
+        wanted = int(row["id"] == adapter)
+        if row["kind"] == kind and row["chosen"] != wanted:
+            rowsums.change(db, "adapters", {"chosen": wanted}, "id = ?", [row["id"]])
 
 
 def listed(db: Database, profile: int) -> list[dict[str, Any]]:
     """Newest first."""
-    rows = db.execute(f"{SELECT} WHERE profile_id = ? ORDER BY id DESC", [profile]).fetchall()
+    rows = rowsums.select(db, "adapters", "WHERE profile_id = ? ORDER BY id DESC", [profile])
+    rowsums.whole(db, "adapters", profile, "", (row["id"] for row in rows))
     return [_row(row) for row in rows]
 
 
 def one(db: Database, adapter: int) -> dict[str, Any]:
-    row = db.execute(f"{SELECT} WHERE id = ?", [adapter]).fetchone()
-    if row is None:
+    rows = rowsums.select(db, "adapters", "WHERE id = ?", [adapter])
+    if not rows:
         raise KeyError(f"there is no adapter {adapter}; see the list on the Keep page")
-    return _row(row)
+    return _row(rows[0])
 
 
 def rename(db: Database, adapter: int, name: str) -> None:
-    db.execute("UPDATE adapters SET name = ? WHERE id = ?", [name, adapter])
+    rowsums.change(db, "adapters", {"name": name}, "id = ?", [adapter])
 
 
 def note(db: Database, adapter: int, more: Mapping[str, Any]) -> None:
     """Add to the card: what the person's own comparison decided, which exports were proved."""
     card = {**one(db, adapter)["card"], **more}
-    db.execute("UPDATE adapters SET card = ? WHERE id = ?", [json.dumps(card), adapter])
+    rowsums.change(db, "adapters", {"card": json.dumps(card)}, "id = ?", [adapter])
 
 
 def remove(db: Database, adapter: int) -> None:
@@ -76,6 +70,5 @@ def remove(db: Database, adapter: int) -> None:
         choose(db, gone["profile_id"], gone["kind"], rest[0] if rest else None)
 
 
-def _row(row: tuple[Any, ...]) -> dict[str, Any]:
-    made = dict(zip(COLUMNS, row, strict=True))
-    return {**made, "card": json.loads(made["card"]), "chosen": bool(made["chosen"])}
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "card": json.loads(row["card"]), "chosen": bool(row["chosen"])}

@@ -16,7 +16,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from engine.data import Comparison, Kind, Outcome, Question
-from profiles import questions, verdicts
+from profiles import counting, questions, rowsums, verdicts
+from profiles.counting import Counted
 from profiles.errors import Conflict, Damaged
 from profiles.records import Answer, LogRow, NewAnswer, NewQuestion
 
@@ -25,6 +26,7 @@ LOG = (
     " a.source, a.key, a.predicted, a.note, a.extra, a.created, a.digest"
 )
 WIDTH = 16
+ASKED = WIDTH + counting.WIDTH
 
 
 def add(db: Database, new: NewAnswer, now: float, then: NewQuestion | None = None) -> Answer:
@@ -63,7 +65,7 @@ def undo(db: Database, profile: int, kind: Kind, key: str, now: float) -> int | 
     done = _done(db, profile, kind, key, "undo")
     if done is not None:
         return done
-    depth, _ = _top(db, profile, kind)
+    depth, _ = counting.top(db, profile, kind)
     return _step(db, (profile, kind), depth, _mark("undo", key, now)) if depth else None
 
 
@@ -72,13 +74,13 @@ def redo(db: Database, profile: int, kind: Kind, key: str, now: float) -> int | 
     done = _done(db, profile, kind, key, "redo")
     if done is not None:
         return done
-    depth, tail = _top(db, profile, kind)
+    depth, tail = counting.top(db, profile, kind)
     return _step(db, (profile, kind), depth + 1, _mark("redo", key, now)) if depth < tail else None
 
 
 def back_to(db: Database, place: tuple[int, Kind], seq: int, key: str, now: float) -> int:
     """Take back every answer after `seq`, the last first, one row each; how many."""
-    first = depth = _top(db, *place)[0]
+    first = depth = counting.top(db, *place)[0]
     while depth and _at(db, place, depth)[0] > seq:
         _step(db, place, depth, _mark("undo", f"{key}-{depth}", now))
         depth -= 1
@@ -86,14 +88,14 @@ def back_to(db: Database, place: tuple[int, Kind], seq: int, key: str, now: floa
 
 
 def can_redo(db: Database, profile: int, kind: Kind) -> bool:
-    depth, tail = _top(db, profile, kind)
+    depth, tail = counting.top(db, profile, kind)
     return depth < tail
 
 
 def last(db: Database, profile: int, kind: Kind) -> Comparison | None:
     """The last answer that counts."""
-    depth, _ = _top(db, profile, kind)
-    found = list(_effective(db, profile, kind, depth, depth))
+    depth, _ = counting.top(db, profile, kind)
+    found = list(_effective(db, profile, kind, depth, depth)) if depth else []
     return found[0][0] if found else None
 
 
@@ -110,7 +112,7 @@ def replay(
 
 def said(db: Database, profile: int, kind: Kind) -> list[tuple[Comparison, float | None]]:
     """Like replay, as they were given."""
-    depth, _ = _top(db, profile, kind)
+    depth, _ = counting.top(db, profile, kind)
     return list(_effective(db, profile, kind, 1, depth))
 
 
@@ -121,40 +123,40 @@ def one(db: Database, profile: int, seq: int) -> tuple[Comparison, float | None]
     history costs hardly more than a short one.
     """
     row = db.execute(
-        "SELECT kind FROM answers WHERE profile_id = ? AND seq = ?", [profile, seq]
+        f"SELECT {LOG} FROM answers a WHERE profile_id = ? AND seq = ?", [profile, seq]
     ).fetchone()
     if row is None:
+        if 1 <= seq < _next_seq(db, profile):
+            raise rowsums.lost("answers")
         return None
-    first, (final, _) = 1, _top(db, profile, row[0])
+    kind = read(row).kind
+    first, (final, _) = 1, counting.top(db, profile, kind)
     while first < final:
         middle = (first + final) // 2
-        if _at(db, (profile, row[0]), middle)[0] < seq:
+        if _at(db, (profile, kind), middle)[0] < seq:
             first = middle + 1
         else:
             final = middle
-    found = list(_effective(db, profile, row[0], first, final))
+    found = list(_effective(db, profile, kind, first, final))
     return found[0] if found and found[0][0].seq == seq else None
 
 
 def open_question(db: Database, profile: int, kind: Kind, form: str) -> Question | None:
     """The question in front of the person after a reload."""
-    depth, _ = _top(db, profile, kind)
-    row = db.execute(
-        "SELECT floor FROM effective WHERE profile_id = ? AND kind = ? AND pos = ?",
-        [profile, kind, depth],
-    ).fetchone()
-    return questions.open_one(db, profile, kind, form, row[0] if row else 0)
+    depth, _ = counting.top(db, profile, kind)
+    last = counting.at(db, (profile, kind), depth)
+    return questions.open_one(db, profile, kind, form, last.floor if last else 0)
 
 
 def counts(db: Database, profile: int) -> dict[str, int]:
     """Per kind: answers that count and say something (a skip does not); and rows in the log."""
-    found = {"picture": 0, "text": 0}
-    rows = db.execute(
-        "SELECT t.kind, e.spoken FROM tops t CROSS JOIN effective e ON e.profile_id = t.profile_id"
-        " AND e.kind = t.kind AND e.pos = t.depth WHERE t.profile_id = ?",
-        [profile],
-    ).fetchall()
-    return {**found, **dict(rows), "rows": _next_seq(db, profile) - 1}
+    kinds: tuple[Kind, ...] = ("picture", "text")
+    tops = {
+        kind: counting.at(db, (profile, kind), counting.top(db, profile, kind)[0]) for kind in kinds
+    }
+    rows = _next_seq(db, profile) - 1
+    rowsums.same(db, "answers", profile, "", (rows, rows * (rows + 1) // 2))
+    return {**{kind: top.spoken if top else 0 for kind, top in tops.items()}, "rows": rows}
 
 
 def log(db: Database, profile: int) -> Iterator[tuple[LogRow, Question, bool]]:
@@ -164,17 +166,13 @@ def log(db: Database, profile: int) -> Iterator[tuple[LogRow, Question, bool]]:
         " WHERE a.profile_id = ? ORDER BY a.seq",
         [profile],
     )
-    counted = {
-        row[0]
-        for row in db.execute(
-            "SELECT e.seq FROM tops t CROSS JOIN effective e ON e.profile_id = t.profile_id"
-            " AND e.kind = t.kind AND e.pos <= t.depth WHERE t.profile_id = ?",
-            [profile],
-        )
-    }
+    counted = {*counting.seqs(db, profile, "text"), *counting.seqs(db, profile, "picture")}
+    told = []
     for row in rows:
         made = read(row[:WIDTH])
+        told.append(made.seq)
         yield made, questions.read(row[WIDTH:]), made.seq in counted
+    rowsums.whole(db, "answers", profile, "", told)
 
 
 def append(db: Database, row: LogRow) -> LogRow:
@@ -195,11 +193,12 @@ def apply(db: Database, row: LogRow, question: Question) -> None:
             raise ValueError(f"row {row.seq} answers a question that is answered already")
         _push(db, row, question)
         return
-    depth, tail = _top(db, row.profile, row.kind)
+    depth, tail = counting.top(db, row.profile, row.kind)
     at = depth if row.act == "undo" else depth + 1
     if not 1 <= at <= tail or _at(db, (row.profile, row.kind), at) != (row.target, question.id):
         raise ValueError(f"row {row.seq} is an {row.act} of an answer that is not there to be")
-    _move(db, (row.profile, row.kind), depth + (-1 if row.act == "undo" else 1))
+    moved = depth + (-1 if row.act == "undo" else 1)
+    counting.put_top(db, (row.profile, row.kind), moved, tail)
     if row.act == "undo":
         questions.reopen(db, question)
     else:
@@ -298,47 +297,22 @@ def _step(db: Database, place: tuple[int, Kind], pos: int, row: LogRow) -> int:
 
 def _at(db: Database, place: tuple[int, Kind], pos: int) -> tuple[int, int]:
     """(seq, question) of the answer at a position."""
-    seq, question_id = db.execute(
-        "SELECT seq, question_id FROM effective WHERE profile_id = ? AND kind = ? AND pos = ?",
-        [*place, pos],
-    ).fetchone()
-    return int(seq), int(question_id)
+    found = counting.at(db, place, pos)
+    assert found is not None
+    return found.seq, found.question
 
 
 def _push(db: Database, row: LogRow, question: Question) -> None:
     """The answer counts; what could have been put in again no longer can."""
-    place = [row.profile, row.kind]
-    depth, tail = _top(db, row.profile, row.kind)
-    below = db.execute(
-        "SELECT spoken, floor FROM effective WHERE profile_id = ? AND kind = ? AND pos = ?",
-        [*place, depth],
-    ).fetchone() or (0, 0)
+    place = (row.profile, row.kind)
+    depth, tail = counting.top(db, *place)
+    below = counting.at(db, place, depth)
+    spoken, floor = (below.spoken, below.floor) if below else (0, 0)
     if tail > depth:
-        db.execute(
-            "DELETE FROM effective WHERE profile_id = ? AND kind = ? AND pos > ?", [*place, depth]
-        )
-    spoken = below[0] + (row.outcome != '"skip"')
-    floor = below[1] if question.rule == "like" else question.id
-    db.execute(
-        "INSERT INTO effective VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [*place, depth + 1, row.seq, question.id, spoken, floor],
-    )
-    db.execute(
-        "INSERT INTO tops VALUES (?1, ?2, ?3, ?3) ON CONFLICT(profile_id, kind)"
-        " DO UPDATE SET depth = excluded.depth, tail = excluded.tail",
-        [*place, depth + 1],
-    )
-
-
-def _move(db: Database, place: tuple[int, Kind], depth: int) -> None:
-    db.execute("UPDATE tops SET depth = ? WHERE profile_id = ? AND kind = ?", [depth, *place])
-
-
-def _top(db: Database, profile: int, kind: Kind) -> tuple[int, int]:
-    row = db.execute(
-        "SELECT depth, tail FROM tops WHERE profile_id = ? AND kind = ?", [profile, kind]
-    ).fetchone()
-    return (int(row[0]), int(row[1])) if row else (0, 0)
+        counting.drop(db, place, depth)
+    spoken += row.outcome != '"skip"'
+    floor = floor if question.rule == "like" else question.id
+    counting.push(db, Counted(*place, depth + 1, row.seq, question.id, spoken, floor))
 
 
 def _next_seq(db: Database, profile: int) -> int:
@@ -350,14 +324,21 @@ def _effective(
     db: Database, profile: int, kind: Kind, first: int, final: int
 ) -> Iterator[tuple[Comparison, float | None]]:
     rows = db.execute(
-        f"SELECT {LOG}, {questions.COLUMNS} FROM effective e"
+        f"SELECT {LOG}, {counting.COLUMNS}, {questions.COLUMNS} FROM effective e"
         " JOIN answers a ON a.profile_id = e.profile_id AND a.seq = e.seq"
         " JOIN questions q ON q.id = a.question_id"
         " WHERE e.profile_id = ? AND e.kind = ? AND e.pos BETWEEN ? AND ? ORDER BY e.pos",
         [profile, kind, first, final],
     )
+    places = []
     for row in rows:
-        yield comparison(read(row[:WIDTH]), questions.read(row[WIDTH:]))
+        said, where = read(row[:WIDTH]), counting.read(row[WIDTH:ASKED])
+        places.append(where.pos)
+        if (said.kind, said.question) != (where.kind, where.question):
+            raise rowsums.lost("effective")
+        yield comparison(said, questions.read(row[ASKED:]))
+    if places != list(range(first, final + 1)):
+        raise rowsums.lost("effective")
 
 
 def comparison(row: LogRow, question: Question) -> tuple[Comparison, float | None]:

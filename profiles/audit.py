@@ -13,6 +13,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from profiles import rowsums
+
 Do = Callable[[Callable[[Database], Any]], Any]
 START = bytes(32)
 NAMES = ("id", "created", "user", "what", "about")
@@ -47,7 +49,20 @@ def check(rows: Iterable[Sequence[Any]]) -> tuple[int, str, str]:
     return n, before.hex(), ""
 
 
-ALL = "SELECT id, created, user_id, what, about, digest FROM audit ORDER BY id"
+def _newest(db: Database, limit: int, before: int | None) -> list[Sequence[Any]]:
+    """Rows of NAMES, each under the digest of the one before it."""
+    rowsums.same(db, "audit", 0, "", rowsums.counted(db, "audit", "true", []))
+    top = before if before is not None else 2**62
+    rows = db.execute(f"{ROWS} WHERE id < ? ORDER BY id DESC LIMIT ?", [top, limit + 1]).fetchall()
+    for row, under in zip(rows, [*rows[1:], (0, START)], strict=True):
+        last = len(rows) <= limit and row is rows[-1]
+        if (row is not rows[-1] or last) and digest(under[-1], row[:-1]) != row[-1]:
+            raise rowsums.lost("audit")
+    return [row[:-1] for row in rows[:limit]]
+
+
+ROWS = "SELECT id, created, user_id, what, about, digest FROM audit"
+ALL = f"{ROWS} ORDER BY id"
 
 
 class Audit:
@@ -63,13 +78,7 @@ class Audit:
 
     def newest(self, limit: int = 100, before: int | None = None) -> list[dict[str, Any]]:
         """Newest first; older than the one called `before`, where given."""
-        rows = self.read(
-            lambda db: db.execute(
-                "SELECT id, created, user_id, what, about FROM audit WHERE id < ?"
-                " ORDER BY id DESC LIMIT ?",
-                [before if before is not None else 2**62, limit],
-            ).fetchall()
-        )
+        rows = self.read(lambda db: _newest(db, limit, before))
         made = [dict(zip(NAMES, row, strict=True)) for row in rows]
         return [{**row, "about": json.loads(row["about"])} for row in made]
 

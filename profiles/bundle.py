@@ -46,7 +46,11 @@ ORDER BY kind, hash, id
 
 
 def write_bundle(store: Store, profile_id: int, carried: Sequence[Carried] = ()) -> bytes:
-    """Everything of a profile that is needed to go on somewhere else; `carried` goes along."""
+    """Everything of a profile that is needed to go on somewhere else; `carried` goes along.
+
+    Damaged where the file is not as it was written: nothing of it is carried away.
+    """
+    store.compare()
     parts, media = store.read(lambda db: _parts(db, profile_id))
     parts |= _carried(carried)
     for digest in media:

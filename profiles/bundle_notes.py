@@ -23,15 +23,11 @@ AXIS, WORDS, TURN = 40, 600, 360.0
 
 def rows(db: Database, profile: int) -> list[dict[str, Any]]:
     """The newest of each name and medium; none where it was taken back."""
-    found = db.execute(
-        "SELECT what, detail FROM events WHERE profile_id = ? AND what IN"
-        " ('compass', 'description') ORDER BY id",
-        [profile],
-    ).fetchall()
     newest: dict[tuple[str, str], dict[str, Any]] = {}
-    for what, detail in found:
-        told = json.loads(detail)
-        newest[what, told["medium"]] = {"what": what, **told}
+    for what in TYPES:
+        for row in people.notes(db, profile, what):
+            told = json.loads(row["detail"])
+            newest[what, told["medium"]] = {"what": what, **told}
     held = [newest[place] for place in sorted(newest)]
     return [note for note in held if note.get("plane") or note.get("text")]
 

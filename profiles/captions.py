@@ -31,10 +31,7 @@ def newest(notes: Iterable[Mapping[str, Any]]) -> dict[int, str]:
 
 def holding(db: Database, profile: int) -> dict[int, str]:
     """Item -> words that a profile has for it now."""
-    rows = db.execute(
-        "SELECT detail FROM events WHERE profile_id = ? AND what = ? ORDER BY id", [profile, NOTE]
-    )
-    return newest(json.loads(row[0]) for row in rows.fetchall())
+    return newest(json.loads(row["detail"]) for row in people.notes(db, profile, NOTE))
 
 
 def put(db: Database, who: tuple[int, int], item: int, words: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from sqlite_utils import Database
 
-from profiles import answers, questions, reasons
+from profiles import answers, questions, reasons, rowsums
 from profiles.errors import Damaged
 
 
@@ -36,6 +36,11 @@ def _rows(db: Database) -> Iterator[str]:
                 check(db)
             except Damaged as wrong:
                 yield str(wrong).partition(";")[0]
+    for table in rowsums.SUMMED if "heads" in there else ():
+        try:
+            rowsums.select(db, table)
+        except Damaged as wrong:
+            yield str(wrong).partition(";")[0]
 
 
 def _questions(db: Database) -> None:
@@ -50,7 +55,7 @@ def _answers(db: Database) -> None:
 
 def _reasons(db: Database) -> None:
     for (profile,) in db.execute("SELECT DISTINCT profile_id FROM reasons").fetchall():
-        reasons.rows(db, profile)
+        reasons.rows(db, profile, "heads" in db.table_names())
 
 
 def _versions(db: Database) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from sqlite_utils import Database
 
-from profiles import items, people, starts
+from profiles import items, people, rowsums, starts
 
 TABLES = (
     "study_views",
@@ -54,7 +54,7 @@ def remove_rows(db: Database, profile: int) -> tuple[dict[str, int], list[str]]:
     vectors = 0
     for digest in unused:
         vectors += db.execute("DELETE FROM embeddings WHERE hash = ?", [digest]).rowcount
-    db.execute("UPDATE items SET profile_id = NULL WHERE profile_id = ?", [profile])
+    rowsums.change(db, "items", {"profile_id": None}, "profile_id = ?", [profile])
     db.execute("DELETE FROM profiles WHERE id = ?", [profile])
     db.execute("DELETE FROM deletions WHERE profile_id = ?", [profile])
     gone |= {"items": len(own), "embeddings": vectors, "starts": len(helped), "profiles": 1}

@@ -26,12 +26,14 @@ SIMULATED = {"simulated": True}
 
 def answers_jsonl(store: Store, profile_id: int) -> Iterator[str]:
     """One line a row of the log, what was taken back included, newline at its end."""
+    store.compare()
     for row in store.read(lambda db: portable(db, profile_id)):
         yield json.dumps(row, ensure_ascii=False) + "\n"
 
 
 def answers_csv(store: Store, profile_id: int) -> Iterator[str]:
     """The same rows as a table; the first line names the columns."""
+    store.compare()
     columns = (*COLUMNS, *(SIMULATED if store.profile(profile_id).simulated else ()))
     yield csv_line(columns)
     for row in store.read(lambda db: portable(db, profile_id)):
@@ -74,6 +76,7 @@ def told(store: Store, profile_id: int) -> list[dict[str, Any]]:
     No keys, times or notes. `made` of an item says whether it shipped ("starter"), is the person's
     own or was generated; `picked` is 0 or its place in click order.
     """
+    store.compare()
     return store.read(lambda db: _told(db, profile_id))
 
 

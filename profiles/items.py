@@ -12,12 +12,14 @@ import numpy as np
 from sqlite_utils import Database
 
 from engine.data import Array, Candidate, Kind
+from profiles import rowsums
 from profiles.disk import atomic_write, private_folder, remove
 from profiles.errors import Damaged
 from profiles.records import NewItem
 
 HEX = re.compile(r"[0-9a-f]{64}")
-ITEM = "SELECT id, kind, hash, prompt, text, made, attributes FROM items"
+VECTOR = f"{rowsums.columns('embeddings')}, vector"
+ITEM = f"SELECT {rowsums.columns('items')} FROM items"
 
 
 def check(kind: Kind, row: NewItem) -> None:
@@ -89,31 +91,21 @@ def _add(
     db: Database, kind: Kind, row: NewItem, owner: tuple[int | None, int | None], now: float
 ) -> int:
     found = db.execute(
-        "SELECT id, retired FROM items WHERE kind = ? AND hash = ? AND coalesce(owner, 0) = ?",
+        "SELECT id, retired, media FROM items WHERE kind = ? AND hash = ?"
+        " AND coalesce(owner, 0) = ?",
         [kind, row.hash, owner[0] or 0],
     ).fetchone()
     if found:
-        if found[1]:
-            db.execute("UPDATE items SET retired = 0 WHERE id = ?", [found[0]])
-        if row.media is not None:
-            db.execute("UPDATE items SET media = 1 WHERE id = ?", [found[0]])
+        media = int(found[2] or row.media is not None)
+        if found[1:] != (0, media):
+            rowsums.change(db, "items", {"retired": 0, "media": media}, "id = ?", [found[0]])
         return int(found[0])
-    cursor = db.execute(
-        "INSERT INTO items(kind, hash, prompt, text, made, attributes, media, owner, profile_id,"
-        " created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            kind,
-            row.hash,
-            row.prompt,
-            row.text,
-            row.made,
-            json.dumps(dict(row.attributes)),
-            int(row.media is not None),
-            *owner,
-            now,
-        ],
-    )
-    return int(cursor.lastrowid or 0)
+    told = {
+        "kind": kind, "hash": row.hash, "prompt": row.prompt, "text": row.text, "made": row.made,
+        "attributes": json.dumps(dict(row.attributes)), "media": int(row.media is not None),
+        "owner": owner[0], "profile_id": owner[1], "created": now,
+    }  # fmt: skip
+    return rowsums.insert(db, "items", told)
 
 
 def of_user(db: Database, kind: Kind, user_id: int | None) -> list[Candidate]:
@@ -123,27 +115,32 @@ def of_user(db: Database, kind: Kind, user_id: int | None) -> list[Candidate]:
         f" UNION ALL {ITEM} WHERE kind = ?1 AND retired = 0 AND owner = ?2 ORDER BY id",
         [kind, user_id],
     ).fetchall()
-    return [candidate(row) for row in rows]
+    found = [rowsums.read("items", row) for row in rows]
+    for who in {None, user_id}:
+        rowsums.whole(db, "items", who or 0, f"{kind} 0", (r[0] for r in found if r[8] == who))
+    return [candidate(row[:7]) for row in found]
 
 
 def get(db: Database, item_id: int) -> Candidate:
-    row = db.execute(f"{ITEM} WHERE id = ?", [item_id]).fetchone()
-    if row is None:
-        raise KeyError(f"there is no item {item_id}; it may have been deleted with its profile")
-    return candidate(row)
+    return candidate(_row(db, item_id)[:7])
 
 
 def owner(db: Database, item_id: int) -> int | None:
     """The user it belongs to; None for a shared one."""
-    row = db.execute("SELECT owner FROM items WHERE id = ?", [item_id]).fetchone()
+    found = _row(db, item_id)[8]
+    return None if found is None else int(found)
+
+
+def _row(db: Database, item_id: int) -> tuple[Any, ...]:
+    row = db.execute(f"{ITEM} WHERE id = ?", [item_id]).fetchone()
     if row is None:
         raise KeyError(f"there is no item {item_id}; it may have been deleted with its profile")
-    return None if row[0] is None else int(row[0])
+    return rowsums.read("items", row)
 
 
 def retire(db: Database, item_id: int) -> None:
     """Never offered again; answers about it stay."""
-    if db.execute("UPDATE items SET retired = 1 WHERE id = ?", [item_id]).rowcount != 1:
+    if rowsums.change(db, "items", {"retired": 1}, "id = ?", [item_id]) != 1:
         raise KeyError(f"there is no item {item_id}; it may have been deleted with its profile")
 
 
@@ -157,11 +154,17 @@ def put_embeddings(db: Database, space: str, hashes: Sequence[str], matrix: Arra
     for digest, vector in zip(hashes, matrix, strict=True):
         data = vector.tobytes()
         db.execute(
-            "INSERT INTO embeddings(space, hash, vector, crc, given) VALUES (?, ?, ?, ?, 0)"
-            " ON CONFLICT(space, hash) DO UPDATE"
-            " SET vector = excluded.vector, crc = excluded.crc, given = 0",
-            [space, digest, data, zlib.crc32(data)],
+            f"INSERT INTO embeddings({VECTOR}) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT(space, hash) DO UPDATE SET vector = excluded.vector,"
+            " crc = excluded.crc, given = 0, row_crc = excluded.row_crc",
+            _vector(space, digest, data, 0),
         )
+
+
+def _vector(space: str, digest: str, data: bytes, given: int) -> list[Any]:
+    """A row of VECTOR."""
+    told = (space, digest, zlib.crc32(data), given)
+    return [*told, rowsums.total("embeddings", told), data]
 
 
 def give_embedding(db: Database, space: str, digest: str, data: bytes) -> None:
@@ -171,8 +174,8 @@ def give_embedding(db: Database, space: str, digest: str, data: bytes) -> None:
     nobody's bundle decides what somebody else's item looks like to the models.
     """
     db.execute(
-        "INSERT OR IGNORE INTO embeddings(space, hash, vector, crc, given) VALUES (?, ?, ?, ?, 1)",
-        [space, digest, data, zlib.crc32(data)],
+        f"INSERT OR IGNORE INTO embeddings({VECTOR}) VALUES (?, ?, ?, ?, ?, ?)",
+        _vector(space, digest, data, 1),
     )
 
 
@@ -190,28 +193,42 @@ def embeddings(db: Database, space: str, hashes: Sequence[str]) -> Array:
 
 def some_embeddings(db: Database, space: str, hashes: Sequence[str]) -> dict[str, Array]:
     """The vectors (d,) there are, by hash. Damaged when one changed on the disk."""
-    rows = db.execute(
-        "SELECT hash, vector, crc FROM embeddings WHERE space = ? AND hash IN"
-        " (SELECT value FROM json_each(?))",
-        [space, json.dumps(list(hashes))],
-    ).fetchall()
     found: dict[str, Array] = {}
-    for digest, data, crc in rows:
-        if zlib.crc32(data) != crc:
-            raise Damaged(
-                f"the vector of {digest[:12]} in space {space} is damaged; it can be "
-                "encoded again, the answers are not touched"
-            )
+    for digest, data, _ in _vectors(db, space, hashes):
         found[digest] = np.frombuffer(data, np.float32)
     return found
 
 
-def missing_embeddings(db: Database, space: str, hashes: Sequence[str]) -> list[str]:
-    """Those hashes, in order, that have no vector made here in the space yet."""
+def _vectors(db: Database, space: str, hashes: Sequence[str]) -> list[tuple[str, bytes, int]]:
+    """(hash, vector, given) of those there are, each checked; what is not found is looked for by
+    the other index as well, so that no damage makes it look missing.
+    """
     rows = db.execute(
-        "SELECT hash FROM embeddings WHERE space = ? AND given = 0"
-        " AND hash IN (SELECT value FROM json_each(?))",
+        f"SELECT {VECTOR} FROM embeddings WHERE space = ? AND hash IN"
+        " (SELECT value FROM json_each(?))",
         [space, json.dumps(list(hashes))],
     ).fetchall()
-    found = {row[0] for row in rows}
+    for row in rows:
+        if _vector(row[0], row[1], row[5], row[3]) != list(row):
+            raise _damaged(space, row[1])
+    found = {row[1] for row in rows}
+    for digest in set(hashes) - found:
+        if db.execute(
+            "SELECT 1 FROM embeddings INDEXED BY embeddings_hash WHERE hash = ? AND space = ?",
+            [digest, space],
+        ).fetchone():
+            raise _damaged(space, digest)
+    return [(digest, data, given) for _, digest, _, given, _, data in rows]
+
+
+def _damaged(space: str, digest: str) -> Damaged:
+    return Damaged(
+        f"the vector of {digest[:12]} in space {space} is damaged; it can be "
+        "encoded again, the answers are not touched"
+    )
+
+
+def missing_embeddings(db: Database, space: str, hashes: Sequence[str]) -> list[str]:
+    """Those hashes, in order, that have no vector made here in the space yet."""
+    found = {digest for digest, _, given in _vectors(db, space, hashes) if not given}
     return [h for h in hashes if h not in found]

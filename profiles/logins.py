@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from profiles import people
+from profiles import people, rowsums
 
 Do = Callable[[Callable[[Database], Any]], Any]
 
@@ -39,13 +39,6 @@ class Held:
     expires: float | None
 
 
-USERS = "SELECT id, name, own, admin, locked, limits, seen, created FROM users"
-HELD = """
-SELECT token_hash, user_id, 'session', about, created, expires FROM sessions
-UNION ALL
-SELECT token_hash, user_id, kind, json_object('label', label), created, expires FROM tokens
-ORDER BY 5
-"""
 SIZES = """
 SELECT u.id,
   (SELECT count(*) FROM profiles p WHERE p.user_id = u.id),
@@ -56,9 +49,29 @@ SELECT u.id,
      JOIN profiles p ON p.id = g.profile_id WHERE p.user_id = u.id)
 FROM users u ORDER BY u.id
 """
-JOBS = """
-SELECT id, user_id, what, state, created, changed FROM jobs ORDER BY id DESC LIMIT ?
-"""
+
+
+def _users(db: Database) -> list[dict[str, Any]]:
+    rows = rowsums.select(db, "users", "ORDER BY id")
+    rowsums.whole(db, "users", 0, "", (row["id"] for row in rows))
+    return rows
+
+
+def _held(db: Database) -> list[Held]:
+    found = []
+    for table in ("sessions", "tokens"):
+        rows = rowsums.select(db, table)
+        rowsums.whole(db, table, 0, "", (row["user_id"] or 0 for row in rows))
+        if len({row["token_hash"] for row in rows}) != len(rows):
+            raise rowsums.lost(table)
+        found += rows
+    made = [
+        Held(r["token_hash"], r["user_id"], r.get("kind", "session"),
+             {"label": r["label"]} if "label" in r else json.loads(r["about"]),
+             r["created"], r["expires"])
+        for r in found
+    ]  # fmt: skip
+    return sorted(made, key=lambda held: held.created)
 
 
 class Logins:
@@ -70,17 +83,15 @@ class Logins:
     # users
 
     def users(self) -> list[Known]:
-        rows = self.read(lambda db: db.execute(f"{USERS} ORDER BY id").fetchall())
         return [
-            Known(r[0], r[1], bool(r[2]), bool(r[3]), bool(r[4]), json.loads(r[5]), r[6], r[7])
-            for r in rows
-        ]
+            Known(r["id"], r["name"], bool(r["own"]), bool(r["admin"]), bool(r["locked"]),
+                  json.loads(r["limits"]), r["seen"], r["created"])
+            for r in self.read(_users)
+        ]  # fmt: skip
 
     def password_hash(self, user: int) -> str | None:
-        row = self.read(
-            lambda db: db.execute("SELECT password_hash FROM users WHERE id = ?", [user]).fetchone()
-        )
-        return row[0] if row else None
+        rows = self.read(lambda db: rowsums.select(db, "users", "WHERE id = ?", [user]))
+        return rows[0]["password_hash"] if rows else None
 
     def settle(self, name: str, password_hash: str, admin: bool, take_over: bool) -> int:
         """Somebody with a password of their own. `take_over`: what the local user had is theirs.
@@ -89,41 +100,43 @@ class Logins:
         """
 
         def work(db: Database) -> int:
-            if db.execute("SELECT 1 FROM users WHERE name = ?", [name]).fetchone():
+            if people.named(db, name):
                 raise ValueError(f"somebody is called {name!r} already; choose another name")
             now = time.time()
             if take_over:
                 people.local_user(db, now)
-                db.execute("UPDATE users SET name = ? WHERE name = ''", [name])
+                rowsums.change(db, "users", {"name": name}, "name = ''", [])
             number = people.put_user(db, name, password_hash, now)
-            db.execute("UPDATE users SET own = 1, admin = ? WHERE id = ?", [int(admin), number])
+            rowsums.change(db, "users", {"own": 1, "admin": int(admin)}, "id = ?", [number])
             return number
 
         return int(self.write(work))
 
     def set_password(self, user: int, password_hash: str) -> None:
         """Their own from now on: what the command line says does not undo it."""
-        self._set(user, "password_hash = ?, own = 1", password_hash)
+        self._set(user, password_hash=password_hash, own=1)
 
     def set_locked(self, user: int, locked: bool) -> None:
-        self._set(user, "locked = ?", int(locked))
+        self._set(user, locked=int(locked))
 
     def set_limits(self, user: int, limits: Mapping[str, int]) -> None:
-        self._set(user, "limits = ?", json.dumps(dict(limits)))
+        self._set(user, limits=json.dumps(dict(limits)))
 
     def set_seen(self, seen: Mapping[int, float]) -> None:
-        rows = [(at, user) for user, at in seen.items()]
-        self.write(lambda db: db.conn.executemany("UPDATE users SET seen = ? WHERE id = ?", rows))
+        def work(db: Database) -> None:
+            for user, at in seen.items():
+                rowsums.change(db, "users", {"seen": at}, "id = ?", [user])
 
-    def _set(self, user: int, what: str, value: Any) -> None:
-        self.write(lambda db: db.execute(f"UPDATE users SET {what} WHERE id = ?", [value, user]))
+        self.write(work)
+
+    def _set(self, user: int, **new: Any) -> None:
+        self.write(lambda db: rowsums.change(db, "users", new, "id = ?", [user]))
 
     # sessions and tokens
 
     def held(self) -> list[Held]:
         """All that opens the door, oldest first."""
-        rows = self.read(lambda db: db.execute(HELD).fetchall())
-        return [Held(r[0], r[1], r[2], json.loads(r[3]), r[4], r[5]) for r in rows]
+        return list(self.read(_held))
 
     def add_session(
         self, user: int, token_hash: bytes, expires: float, about: Mapping[str, Any], most: int
@@ -134,8 +147,8 @@ class Logins:
         def work(db: Database) -> list[bytes]:
             now = time.time()
             people.add_session(db, user, token_hash, expires, now, most)
-            db.execute("UPDATE sessions SET about = ? WHERE token_hash = ?", [text, token_hash])
-            db.execute("UPDATE users SET seen = ? WHERE id = ?", [now, user])
+            rowsums.change(db, "sessions", {"about": text}, "token_hash = ?", [token_hash])
+            rowsums.change(db, "users", {"seen": now}, "id = ?", [user])
             rows = db.execute("SELECT token_hash FROM sessions WHERE user_id = ?", [user])
             return [row[0] for row in rows.fetchall()]
 
@@ -144,12 +157,9 @@ class Logins:
     def add_token(
         self, user: int | None, token_hash: bytes, kind: str, label: str, expires: float | None
     ) -> None:
-        row = [token_hash, user, kind, label, time.time(), expires]
-        self.write(
-            lambda db: db.execute(
-                "INSERT INTO tokens(token_hash, user_id, kind, label, created, expires)"
-                " VALUES (?, ?, ?, ?, ?, ?)", row)
-        )  # fmt: skip
+        row = {"token_hash": token_hash, "user_id": user, "kind": kind, "label": label,
+               "created": time.time(), "expires": expires}  # fmt: skip
+        self.write(lambda db: rowsums.insert(db, "tokens", row))
 
     def end(self, hashes: list[bytes]) -> None:
         """These open nothing any more."""
@@ -171,13 +181,21 @@ class Logins:
 
     def jobs(self, limit: int = 50) -> list[dict[str, Any]]:
         """Everybody's newest jobs: whose, what kind, how far; nothing of what they learn from."""
-        names = ("id", "user", "what", "state", "created", "changed")
-        rows = self.read(lambda db: db.execute(JOBS, [limit]).fetchall())
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        names = ("id", "what", "state", "created", "changed")
+
+        def work(db: Database) -> list[dict[str, Any]]:
+            rowsums.every(db, "jobs", "true", [], rowsums.counted(db, "jobs", "true", []))
+            rows = rowsums.select(db, "jobs", "ORDER BY id DESC LIMIT ?", [limit])
+            return [{"user": row["user_id"]} | {n: row[n] for n in names} for row in rows]
+
+        return list(self.read(work))
 
     def own_items(self, user: int) -> int:
         """How many things somebody added."""
-        row = self.read(
-            lambda db: db.execute("SELECT count(*) FROM items WHERE owner = ?", [user]).fetchone()
-        )
-        return int(row[0])
+
+        def work(db: Database) -> int:
+            found = rowsums.counted(db, "items", "owner = ?", [user])
+            rowsums.every(db, "items", "who = ?", [user], found)
+            return found[0]
+
+        return int(self.read(work))

@@ -6,6 +6,8 @@ The answers log and the questions are the truth and are never changed; `effectiv
 
 from sqlite_utils import Database, Migrations
 
+from profiles import first_sums
+
 APPLICATION = 0x50454E43
 steps = Migrations("penchant")
 
@@ -389,3 +391,9 @@ BEGIN SELECT raise(ABORT, 'whether a person is simulated is never changed'); END
 def m006_simulated(db: Database) -> None:
     """Examples: tastes of simulated people, marked for good."""
     db.executescript(SIMULATED)
+
+
+@steps()
+def m007_row_sums(db: Database) -> None:
+    """A sum in every row and a head for every list: see rowsums.py."""
+    first_sums.run(db)

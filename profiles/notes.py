@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from profiles import people
+from profiles import people, rowsums
 
 
 class Notes:
@@ -28,21 +28,19 @@ class Notes:
 
     def of_profile(self, profile: int, what: str) -> list[dict[str, Any]]:
         """All of one name, oldest first."""
-        rows = self.read(
-            lambda db: db.execute(
-                "SELECT detail FROM events WHERE profile_id = ? AND what = ? ORDER BY id",
-                [profile, what],
-            ).fetchall()
-        )
-        return [json.loads(row[0]) for row in rows]
+        rows = self.read(lambda db: people.notes(db, profile, what))
+        return [json.loads(row["detail"]) for row in rows]
 
     def last_of_user(self, user: int, what: str) -> dict[str, Any] | None:
         """The newest of one name that belongs to no profile."""
-        row = self.read(
-            lambda db: db.execute(
-                "SELECT detail FROM events WHERE user_id = ? AND profile_id IS NULL AND what = ?"
-                " ORDER BY id DESC LIMIT 1",
-                [user, what],
-            ).fetchone()
-        )
-        return None if row is None else dict(json.loads(row[0]))
+
+        def work(db: Database) -> list[dict[str, Any]]:
+            where = "user_id = ? AND profile_id IS NULL AND what = ?"
+            rowsums.same(
+                db, "notes", -user, what, rowsums.counted(db, "events", where, [user, what])
+            )
+            last = f"WHERE {where} ORDER BY id DESC LIMIT 1"
+            return rowsums.select(db, "events", last, [user, what])
+
+        rows = self.read(work)
+        return dict(json.loads(rows[0]["detail"])) if rows else None

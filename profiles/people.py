@@ -7,45 +7,56 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from profiles import rowsums
 from profiles.profile import Profile, User
 
 SESSIONS = 8
-PROFILE = "SELECT id, user_id, name, purpose, colour, created, named, simulated FROM profiles"
+PROFILE = f"SELECT {rowsums.columns('profiles')} FROM profiles"
 
 
 def local_user(db: Database, now: float) -> int:
     """The single user when nobody logs in: the one with the empty name."""
-    db.execute("INSERT OR IGNORE INTO users(name, created) VALUES ('', ?)", [now])
-    return int(db.execute("SELECT id FROM users WHERE name = ''").fetchone()[0])
+    found = named(db, "")
+    return int(found["id"]) if found else rowsums.insert(db, "users", {"name": "", "created": now})
 
 
 def put_user(db: Database, name: str, password_hash: str, now: float) -> int:
     """A user with this password, unless they have chosen one of their own."""
     if not name.strip():
         raise ValueError("a user needs a name")
-    db.execute(
-        "INSERT INTO users(name, password_hash, created) VALUES (?, ?, ?)"
-        " ON CONFLICT(name) DO UPDATE SET password_hash = excluded.password_hash WHERE own = 0",
-        [name, password_hash, now],
-    )
-    return int(db.execute("SELECT id FROM users WHERE name = ?", [name]).fetchone()[0])
+    found = named(db, name)
+    if found is None:
+        new = {"name": name, "password_hash": password_hash, "created": now}
+        return rowsums.insert(db, "users", new)
+    if not found["own"]:
+        rowsums.change(db, "users", {"password_hash": password_hash}, "id = ?", [found["id"]])
+    return int(found["id"])
 
 
 def user(db: Database, name: str) -> User | None:
-    row = db.execute(
-        "SELECT id, name, password_hash, created FROM users WHERE name = ? AND name <> ''", [name]
-    ).fetchone()
-    return User(*row) if row else None
+    row = named(db, name) if name else None
+    return User(row["id"], row["name"], row["password_hash"], row["created"]) if row else None
+
+
+def named(db: Database, name: str) -> dict[str, Any] | None:
+    """The row of a user; one that the index does not know is looked for in the table."""
+    found = rowsums.select(db, "users", "WHERE name = ?", [name])
+    if (
+        not found
+        and db.execute("SELECT 1 FROM users NOT INDEXED WHERE name = ?", [name]).fetchone()
+    ):
+        raise rowsums.lost("users")
+    if not found:
+        rowsums.same(db, "users", 0, "", rowsums.counted(db, "users NOT INDEXED", "true", []))
+    return found[0] if found else None
 
 
 def add_session(  # noqa: PLR0913 - a session is made of these
     db: Database, user_id: int, token_hash: bytes, expires: float, now: float, most: int = SESSIONS
 ) -> None:
     """A new session; the expired ones and all but the newest few of this user end."""
-    db.execute(
-        "INSERT INTO sessions(token_hash, user_id, expires, created) VALUES (?, ?, ?, ?)",
-        [token_hash, user_id, expires, now],
-    )
+    new = {"token_hash": token_hash, "user_id": user_id, "expires": expires, "created": now}
+    rowsums.insert(db, "sessions", new)
     db.execute("DELETE FROM sessions WHERE user_id = ? AND expires <= ?", [user_id, now])
     db.execute(
         "DELETE FROM sessions WHERE user_id = ?1 AND token_hash NOT IN (SELECT token_hash FROM"
@@ -55,10 +66,12 @@ def add_session(  # noqa: PLR0913 - a session is made of these
 
 
 def session_user(db: Database, token_hash: bytes, now: float) -> int | None:
-    row = db.execute(
-        "SELECT user_id FROM sessions WHERE token_hash = ? AND expires > ?", [token_hash, now]
-    ).fetchone()
-    return int(row[0]) if row else None
+    row = next(iter(rowsums.select(db, "sessions", "WHERE token_hash = ?", [token_hash])), None)
+    if row is None:
+        known = "SELECT 1 FROM sessions INDEXED BY sessions_user WHERE token_hash = ?"
+        if db.execute(known, [token_hash]).fetchone():
+            raise rowsums.lost("sessions")
+    return int(row["user_id"]) if row and row["expires"] > now else None
 
 
 def end_session(db: Database, token_hash: bytes) -> None:
@@ -67,21 +80,19 @@ def end_session(db: Database, token_hash: bytes) -> None:
 
 def add_profile(db: Database, new: Profile) -> Profile:
     """Store `new`; its id is ignored and given anew."""
-    cursor = db.execute(
-        "INSERT INTO profiles(user_id, name, purpose, colour, created, named, simulated)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [*astuple(new)[1:6], int(new.named), int(new.simulated)],
-    )
-    return profile(db, int(cursor.lastrowid or 0))
+    told = dict(zip(rowsums.SUMMED["profiles"], astuple(new), strict=True))
+    del told["id"]
+    told |= {"named": int(new.named), "simulated": int(new.simulated)}
+    return profile(db, rowsums.insert(db, "profiles", told))
 
 
 def profiles(db: Database, user_id: int) -> list[Profile]:
     """Without those of participants, which are listed with their study."""
-    rows = db.execute(
-        f"{PROFILE} WHERE user_id = ? AND id NOT IN (SELECT profile_id FROM study_sessions)"
-        " ORDER BY id", [user_id],
-    ).fetchall()  # fmt: skip
-    return [_profile(row) for row in rows]
+    rows = db.execute(f"{PROFILE} WHERE user_id = ? ORDER BY id", [user_id]).fetchall()
+    rowsums.whole(db, "profiles", user_id, "", (row[0] for row in rows))
+    taking = {row[0] for row in db.execute("SELECT profile_id FROM study_sessions").fetchall()}
+    rowsums.every(db, "participants", "true", [], (len(taking), sum(taking)))
+    return [_profile(row) for row in rows if row[0] not in taking]
 
 
 def profile(db: Database, profile_id: int) -> Profile:
@@ -103,7 +114,7 @@ def change_profile(db: Database, profile_id: int, fields: Mapping[str, Any]) -> 
     profile(db, profile_id)
     for name, value in fields.items():
         given = int(value) if name == "named" else str(value)
-        db.execute(f"UPDATE profiles SET {name} = ? WHERE id = ?", [given, profile_id])
+        rowsums.change(db, "profiles", {name: given}, "id = ?", [profile_id])
     return profile(db, profile_id)
 
 
@@ -111,25 +122,32 @@ def add_event(
     db: Database, who: tuple[int | None, int | None], what: str, detail: str, now: float
 ) -> int:
     """`who` is (user, profile); an event of a profile goes when the profile goes."""
-    cursor = db.execute(
-        "INSERT INTO events(user_id, profile_id, what, detail, created) VALUES (?, ?, ?, ?, ?)",
-        [*who, what, detail, now],
-    )
-    return int(cursor.lastrowid or 0)
+    new = {"user_id": who[0], "profile_id": who[1], "what": what, "detail": detail, "created": now}
+    return rowsums.insert(db, "events", new)
 
 
 def events(db: Database, user_id: int, limit: int) -> list[dict[str, Any]]:
     """Newest first."""
-    rows = db.execute(
-        "SELECT id, profile_id, what, detail, created FROM events WHERE user_id = ?"
-        " ORDER BY id DESC LIMIT ?",
-        [user_id, limit],
-    ).fetchall()
-    names = ("id", "profile_id", "what", "detail", "created")
-    made = [dict(zip(names, row, strict=True)) for row in rows]
-    return [{**row, "detail": json.loads(row["detail"])} for row in made]
+    found = rowsums.counted(db, "events", "user_id = ?", [user_id])
+    rowsums.same(db, "events", user_id, "", found)
+    rows = rowsums.select(
+        db, "events", "WHERE user_id = ? ORDER BY id DESC LIMIT ?", [user_id, limit]
+    )
+    names = ("id", "profile_id", "what", "created")
+    return [{**{n: row[n] for n in names}, "detail": json.loads(row["detail"])} for row in rows]
+
+
+def notes(db: Database, profile: int, what: str) -> list[dict[str, Any]]:
+    """All events of one name that a profile has, oldest first, as stored."""
+    rows = rowsums.select(
+        db, "events", "WHERE profile_id = ? AND what = ? ORDER BY id", [profile, what]
+    )
+    rowsums.whole(db, "notes", profile, what, (row["id"] for row in rows))
+    return rows
 
 
 def _profile(row: tuple[Any, ...]) -> Profile:
-    number, user_id, name, purpose, colour, created, named, simulated = row
+    number, user_id, name, purpose, colour, created, named, simulated = rowsums.read(
+        "profiles", row
+    )
     return Profile(number, user_id, name, purpose, colour, created, bool(named), bool(simulated))

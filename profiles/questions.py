@@ -8,6 +8,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from engine.data import Kind, Question
+from profiles import rowsums
 from profiles.errors import Damaged
 from profiles.records import NewQuestion
 
@@ -84,21 +85,25 @@ def open_one(db: Database, profile: int, kind: Kind, form: str, floor: int) -> Q
     Questions are prepared ahead, so several may be open: the first of them is the one in front of
     the person. Older ones, passed by, can still be answered but are not asked again.
     """
+    where, given = "profile_id = ? AND kind = ? AND form = ? AND offered = 1", [profile, kind, form]
+    found = rowsums.counted(db, "open_questions", where, given, "question_id")
+    rowsums.same(db, "open questions", profile, f"{kind} {form} 1", found)
     row = db.execute(
-        "SELECT question_id FROM open_questions WHERE profile_id = ? AND kind = ? AND form = ?"
-        " AND offered = 1 AND question_id > ? ORDER BY question_id LIMIT 1",
-        [profile, kind, form, floor],
+        f"SELECT question_id FROM open_questions WHERE {where} AND question_id > ?"
+        " ORDER BY question_id LIMIT 1",
+        [*given, floor],
     ).fetchone()
-    return get(db, row[0]) if row else None
+    try:
+        return get(db, row[0]) if row else None
+    except KeyError:
+        raise rowsums.lost("questions") from None
 
 
 def count(db: Database, profile: int, kind: Kind) -> int:
     """How many questions of this kind were ever asked."""
-    return int(
-        db.execute(
-            "SELECT count(*) FROM questions WHERE profile_id = ? AND kind = ?", [profile, kind]
-        ).fetchone()[0]
-    )
+    found = rowsums.counted(db, "questions", "profile_id = ? AND kind = ?", [profile, kind])
+    rowsums.same(db, "questions", profile, kind, found)
+    return found[0]
 
 
 def _place(q: Question) -> list[Any]:

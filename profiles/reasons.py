@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from profiles import rowsums
 from profiles.errors import Conflict, Damaged
 
 COLUMNS = "profile_id, seq, chips, words, key, created, digest"
@@ -99,12 +100,14 @@ def append(db: Database, reason: Reason) -> None:
     )
 
 
-def rows(db: Database, profile: int) -> list[Reason]:
-    """Every one that was ever given, in order."""
+def rows(db: Database, profile: int, whole: bool = True) -> list[Reason]:
+    """Every one that was ever given, in order; `whole`: where lists have their heads."""
     found = db.execute(
-        f"SELECT {COLUMNS} FROM reasons WHERE profile_id = ? ORDER BY id", [profile]
+        f"SELECT {COLUMNS}, id FROM reasons WHERE profile_id = ? ORDER BY id", [profile]
     ).fetchall()
-    return [_read(row) for row in found]
+    if whole:
+        rowsums.whole(db, "reasons", profile, "", (row[-1] for row in found))
+    return [_read(row[:-1]) for row in found]
 
 
 def holding(db: Database, profile: int) -> dict[int, Reason]:

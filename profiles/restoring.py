@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from profiles import backups, checkup, opening, seal
+from profiles import backups, checkup, opening, rowsums, seal
 from profiles.disk import atomic_file, private_folder, remove
 from profiles.errors import Damaged
 
@@ -50,14 +50,27 @@ def restore(folder: Path, copy: backups.Copy) -> Restored:
 
 
 def as_it_is(folder: Path) -> Path:
-    """Take the seal off after keeping everything: the next opening reads the file row by row."""
+    """Take the seal off after keeping everything: the next opening reads the file row by row.
+
+    Names, notes and the like, whose sums only a disk's fault is meant to break, count as they are.
+    """
     lock = opening.lock_folder(folder)
     try:
         aside = _kept(folder)
         seal.lift(folder / backups.FILE)
+        _renewed(folder)
     finally:
         lock.release()
     return aside
+
+
+def _renewed(folder: Path) -> None:
+    with opening.explained(folder), closing(opening.connect(folder / backups.FILE)) as db:
+        opening._same_schema(db, folder)
+        if db["heads"].exists():
+            with db.conn:
+                db.conn.execute("BEGIN")
+                rowsums.renew(db)
 
 
 def _proved(path: Path) -> None:

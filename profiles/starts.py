@@ -12,6 +12,7 @@ and, by the versions they name, all starts that those are in: `leave`.
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
@@ -22,15 +23,11 @@ from numpy.typing import NDArray
 from sqlite_utils import Database
 
 from engine.data import Kind
-from profiles import people
+from profiles import counting, people, rowsums
 from profiles.records import Version
 
 NOTE, HELPS = "start", "helps others start"
 Do = Callable[[Callable[[Database], Any]], Any]
-COUNTED = """
-SELECT e.seq FROM tops t JOIN effective e ON e.profile_id = t.profile_id AND e.kind = t.kind
-AND e.pos <= t.depth WHERE t.profile_id = ? AND t.kind = ?
-"""
 NAMING = """
 SELECT id, profile_id, detail FROM events WHERE what = ?1 AND profile_id IN
 (SELECT id FROM profiles WHERE user_id = (SELECT user_id FROM profiles WHERE id = ?2))
@@ -72,10 +69,7 @@ def put(db: Database, who: tuple[int, int], start: Start) -> Start | None:
 
 def rows(db: Database, profile: int) -> list[Start]:
     """Every one that was ever taken, in order."""
-    found = db.execute(
-        "SELECT detail FROM events WHERE profile_id = ? AND what = ? ORDER BY id", [profile, NOTE]
-    ).fetchall()
-    return [_read(row[0]) for row in found]
+    return [_read(row["detail"]) for row in people.notes(db, profile, NOTE)]
 
 
 def holding(
@@ -111,7 +105,7 @@ def plain_versions(db: Database, profile: int) -> list[int]:
 
 def seqs(db: Database, profile: int, kind: Kind) -> set[int]:
     """Of the answers that count."""
-    return {int(row[0]) for row in db.execute(COUNTED, [profile, kind]).fetchall()}
+    return set(counting.seqs(db, profile, kind))
 
 
 def leave(db: Database, profile: int) -> list[tuple[int, Kind]]:
@@ -136,8 +130,10 @@ def leave(db: Database, profile: int) -> list[tuple[int, Kind]]:
 
 def naming(db: Database, profile: int) -> int:
     """Starts of others that a profile's taste is still in: 0 once it is deleted."""
-    found = db.execute("SELECT detail FROM events WHERE what = ?", [NOTE]).fetchall()
-    return sum(any(p == profile for p, _, _ in _read(row[0]).who) for row in found)
+    found = rowsums.select(db, "events", "WHERE what = ?", [NOTE])
+    numbers = [row["id"] for row in found]
+    rowsums.every(db, "notes", "part = ?", [NOTE], (len(numbers), sum(numbers)))
+    return sum(any(p == profile for p, _, _ in _read(row["detail"]).who) for row in found)
 
 
 def _there(db: Database, start: Start) -> bool:
@@ -182,15 +178,13 @@ class Starts:
 
     def helping(self, user: int) -> list[int]:
         """Profiles of the user that may help, each switched on; an example never does."""
-        found = self.read(
-            lambda db: db.execute(
-                "SELECT profile_id, json_extract(detail, '$.on'), max(e.id) FROM events e"
-                " JOIN profiles p ON p.id = e.profile_id WHERE e.what = ? AND p.user_id = ?"
-                " AND NOT p.simulated"
-                " GROUP BY profile_id ORDER BY profile_id", [HELPS, user],
-            ).fetchall()
-        )  # fmt: skip
-        return [int(row[0]) for row in found if row[1]]
+
+        def work(db: Database) -> list[int]:
+            real = [p.id for p in people.profiles(db, user) if not p.simulated]
+            said = {p: people.notes(db, p, HELPS) for p in real}
+            return [p for p, rows in said.items() if rows and json.loads(rows[-1]["detail"])["on"]]
+
+        return list(self.read(work))
 
     def take(
         self, user: int, profile: int, kind: Kind, space: str, told: Mapping[str, Any]
@@ -217,14 +211,12 @@ class Starts:
 
     def held(self, user: int) -> dict[tuple[int, Kind], int]:
         """How many starts each profile and medium of the user has taken, where any."""
-        found = self.read(
-            lambda db: db.execute(
-                "SELECT profile_id, json_extract(detail, '$.kind'), count(*) FROM events WHERE"
-                " what = ? AND profile_id IN (SELECT id FROM profiles WHERE user_id = ?)"
-                " GROUP BY 1, 2", [NOTE, user],
-            ).fetchall()
-        )  # fmt: skip
-        return {(int(p), kind): int(n) for p, kind, n in found}
+
+        def work(db: Database) -> dict[tuple[int, Kind], int]:
+            mine = [p.id for p in people.profiles(db, user)]
+            return dict(Counter((p, start.kind) for p in mine for start in rows(db, p)))
+
+        return dict(self.read(work))
 
     def near(
         self, space: str, means: Sequence[NDArray[Any]], taste: NDArray[Any], k: int

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from profiles import study_rows
+from profiles import rowsums, study_rows
 from profiles.study_rows import Agreed, Place, Session
 
 Do = Callable[[Callable[[Database], Any]], Any]
@@ -34,12 +34,8 @@ class Studies:
 
     def find(self, user: int, name: str) -> tuple[int, bytes] | None:
         """(study, salt) where it is known."""
-        row = self.read(
-            lambda db: db.execute(
-                "SELECT id, salt FROM studies WHERE user_id = ? AND name = ?", [user, name]
-            ).fetchone()
-        )
-        return None if row is None else (int(row[0]), bytes(row[1]))
+        row = self.read(lambda db: study_rows.find(db, user, name))
+        return None if row is None else (int(row["id"]), bytes(row["salt"]))
 
     def of_user(self, user: int) -> list[dict[str, Any]]:
         """Every study that has at least one participant, with the file it was last run with."""
@@ -47,29 +43,17 @@ class Studies:
 
     def named(self, name: str) -> list[tuple[int, int]]:
         """(study, user) of everything called so."""
-        rows = self.read(
-            lambda db: db.execute(
-                "SELECT id, user_id FROM studies WHERE name = ? ORDER BY id", [name]
-            ).fetchall()
-        )
-        return [(int(a), int(b)) for a, b in rows]
+        rows = self.read(lambda db: rowsums.select(db, "studies", "ORDER BY id"))
+        return [(int(row["id"]), int(row["user_id"])) for row in rows if row["name"] == name]
 
     def name(self, user: int, study: int) -> str | None:
         """Of a study of this user; None where it is not there or not theirs."""
-        row = self.read(
-            lambda db: db.execute(
-                "SELECT name FROM studies WHERE id = ? AND user_id = ?", [study, user]
-            ).fetchone()
-        )
-        return None if row is None else str(row[0])
+        rows = self.read(lambda db: rowsums.select(db, "studies", "WHERE id = ?", [study]))
+        return str(rows[0]["name"]) if rows and rows[0]["user_id"] == user else None
 
     def source(self, edition: int) -> str:
-        row = self.read(
-            lambda db: db.execute(
-                "SELECT source FROM study_editions WHERE id = ?", [edition]
-            ).fetchone()
-        )
-        return str(row[0])
+        rows = self.read(lambda db: rowsums.select(db, "study_editions", "WHERE id = ?", [edition]))
+        return str(rows[0]["source"])
 
     def session(self, study: int, hashed: bytes) -> Session | None:
         found: Session | None = self.read(lambda db: study_rows.session(db, study, hashed))
@@ -77,8 +61,7 @@ class Studies:
 
     def many(self, study: int) -> int:
         """How many agreed so far."""
-        counted = "SELECT count(*) FROM study_sessions WHERE study_id = ?"
-        return int(self.read(lambda db: db.execute(counted, [study]).fetchone()[0]))
+        return len(self.read(lambda db: study_rows.sessions(db, study)))
 
     def begin(self, agreed: Agreed) -> Session:
         """Store consent, participant and plan at once; the second time: what was stored."""
@@ -124,7 +107,10 @@ class Studies:
         return self.read(lambda db: db.execute(known, [profile, item]).fetchone()) is not None
 
     def sittings(self, study: int) -> list[dict[str, Any]]:
-        """One row a participant: how far, how long, attention passed."""
+        """One row a participant: how far, how long, attention passed. Joins what has no sum for a
+        whole, so the file is compared first.
+        """
+        self.store.compare()
         return list(self.read(lambda db: study_rows.sittings(db, study)))
 
     def remove(self, study: int, participant: str | None = None) -> dict[str, Any]:

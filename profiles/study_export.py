@@ -17,10 +17,10 @@ from typing import Any
 from sqlite_utils import Database
 
 from engine.data import Question
-from profiles import answers, items, questions, reasons, study_codebook, study_rows
+from profiles import answers, items, questions, reasons, rowsums, study_codebook, study_rows
 from profiles.exports import cell, csv_line
 from profiles.study_codebook import Column
-from profiles.study_rows import PLAN, SESSION
+from profiles.study_rows import PLAN
 
 Row = dict[str, Any]
 HASHES = """
@@ -33,14 +33,13 @@ DAY = (1980, 1, 1, 0, 0, 0)
 
 def files(db: Database, study: int) -> dict[str, bytes]:
     """Name and content of every file."""
-    editions = {
-        number: (digest, source)
-        for number, digest, source in db.execute(
-            "SELECT id, digest, source FROM study_editions WHERE study_id = ? AND id IN"
-            " (SELECT edition_id FROM study_sessions WHERE study_id = ?1)", [study],
-        ).fetchall()
-    }  # fmt: skip
     sessions = sessions_of(db, study)
+    used = {one.edition for one in sessions}
+    editions = {
+        row["id"]: (row["digest"], row["source"])
+        for row in rowsums.select(db, "study_editions", "WHERE study_id = ?", [study])
+        if row["id"] in used
+    }
     hashes = dict(db.execute(HASHES, [study]).fetchall())
     told = [row for one in sessions for row in answered(db, one, editions[one.edition], hashes)]
     people = [participant(db, one, editions[one.edition], told) for one in sessions]
@@ -78,11 +77,7 @@ def title(editions: Mapping[int, tuple[str, str]]) -> str:
 
 
 def sessions_of(db: Database, study: int) -> list[study_rows.Session]:
-    rows = db.execute(
-        f"SELECT {SESSION}, digest FROM study_sessions WHERE study_id = ? ORDER BY consented",
-        [study],
-    ).fetchall()
-    return [study_rows.read(row) for row in rows]
+    return study_rows.sessions(db, study)
 
 
 def answered(
@@ -242,10 +237,10 @@ def _expected(row: Row, given: Row) -> int:
 
 def _views(db: Database, profile: int) -> dict[int, list[float]]:
     made: dict[int, list[float]] = {}
-    for place, at in db.execute(
-        "SELECT place, at FROM study_views WHERE profile_id = ? ORDER BY place, at", [profile]
-    ).fetchall():
-        made.setdefault(place, []).append(at)
+    rows = rowsums.select(db, "study_views", "WHERE profile_id = ? ORDER BY place, at", [profile])
+    rowsums.whole(db, "views", profile, "", (row["place"] for row in rows))
+    for row in rows:
+        made.setdefault(row["place"], []).append(row["at"])
     return made
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from engine.data import Kind, Outcome, Question
-from profiles import answers, deletion, items, people, questions
+from profiles import answers, deletion, items, people, questions, rowsums
 from profiles.errors import Conflict, Damaged
 from profiles.profile import Profile
 from profiles.records import Answer, NewAnswer, NewItem, NewQuestion
@@ -95,31 +95,47 @@ def code_hash(salt: bytes, code: str) -> bytes:
 
 
 def register(db: Database, user: int, name: str, source: str, now: float) -> tuple[int, int, bytes]:
-    db.execute(
-        "INSERT OR IGNORE INTO studies(user_id, name, salt, created) VALUES (?, ?, ?, ?)",
-        [user, name, secrets.token_bytes(16), now],
-    )
-    study, salt = db.execute(
-        "SELECT id, salt FROM studies WHERE user_id = ? AND name = ?", [user, name]
-    ).fetchone()
+    if find(db, user, name) is None:
+        new = {"user_id": user, "name": name, "salt": secrets.token_bytes(16), "created": now}
+        rowsums.insert(db, "studies", new)
+    row = find(db, user, name)
+    assert row is not None
     digest = hashlib.sha256(source.encode()).hexdigest()
-    db.execute(
-        "INSERT OR IGNORE INTO study_editions(study_id, digest, source, created)"
-        " VALUES (?, ?, ?, ?)",
-        [study, digest, source, now],
-    )
-    edition = db.execute(
-        "SELECT id FROM study_editions WHERE study_id = ? AND digest = ?", [study, digest]
-    ).fetchone()
-    return int(study), int(edition[0]), bytes(salt)
+    known = rowsums.select(db, "study_editions", "WHERE study_id = ?", [row["id"]])
+    rowsums.whole(db, "editions", row["id"], "", (e["id"] for e in known))
+    same = [e["id"] for e in known if e["digest"] == digest]
+    told = {"study_id": row["id"], "digest": digest, "source": source, "created": now}
+    edition = same[0] if same else rowsums.insert(db, "study_editions", told)
+    return int(row["id"]), int(edition), bytes(row["salt"])
+
+
+def find(db: Database, user: int, name: str) -> dict[str, Any] | None:
+    """The study a user calls so."""
+    mine = rowsums.select(db, "studies", "WHERE user_id = ?", [user])
+    rowsums.whole(db, "studies", user, "", (row["id"] for row in mine))
+    return next((row for row in mine if row["name"] == name), None)
 
 
 def of_user(db: Database, user: int) -> list[dict[str, Any]]:
+    mine = rowsums.select(db, "studies", "WHERE user_id = ? ORDER BY id", [user])
+    rowsums.whole(db, "studies", user, "", (row["id"] for row in mine))
+    made = []
+    for row in mine:
+        if taking := sessions(db, row["id"]):
+            newest = max(one.edition for one in taking)
+            told = {"edition": newest, "started": len(taking)}
+            made.append({"id": row["id"], "name": row["name"], **told})
+    return made
+
+
+def sessions(db: Database, study: int) -> list[Session]:
+    """Everybody who agreed, in that order."""
     rows = db.execute(
-        "SELECT s.id, s.name, max(p.edition_id), count(*) FROM studies s JOIN study_sessions p"
-        " ON p.study_id = s.id WHERE s.user_id = ? GROUP BY s.id ORDER BY s.id", [user],
-    ).fetchall()  # fmt: skip
-    return [dict(zip(("id", "name", "edition", "started"), row, strict=True)) for row in rows]
+        f"SELECT {SESSION}, digest FROM study_sessions WHERE study_id = ? ORDER BY consented",
+        [study],
+    ).fetchall()
+    rowsums.whole(db, "participants", study, "", (row[0] for row in rows))
+    return [read(row) for row in rows]
 
 
 def session(db: Database, study: int, hashed: bytes) -> Session | None:
@@ -127,6 +143,8 @@ def session(db: Database, study: int, hashed: bytes) -> Session | None:
         f"SELECT {SESSION}, digest FROM study_sessions WHERE study_id = ? AND code_hash = ?",
         [study, hashed],
     ).fetchone()
+    if row is None and any(one.code_hash == hashed for one in sessions(db, study)):
+        raise rowsums.lost("study_sessions")
     return read(row) if row else None
 
 
@@ -222,6 +240,7 @@ def place(db: Database, profile: int) -> Place | None:
         " (SELECT 1 FROM answers a WHERE a.question_id = p.question_id) ORDER BY place LIMIT 1",
         [profile],
     ).fetchone()
+    _fits(db, profile, row)
     if row is None:
         return None
     _, at, question, block, _, _, ask, _, _ = plan_row(row)
@@ -242,6 +261,16 @@ def place(db: Database, profile: int) -> Place | None:
     return Place(at, total, block, (at - first, in_block), ask, asked, viewed is not None, ahead)
 
 
+def _fits(db: Database, profile: int, due: Sequence[Any] | None) -> None:
+    """Damaged unless the place that is due is the one after the last answer."""
+    planned = rowsums.counted(db, "study_questions", "profile_id = ?", [profile], "place")
+    rowsums.same(db, "plans", profile, "", planned)
+    given = rowsums.counted(db, "answers", "profile_id = ?", [profile], "seq")
+    rowsums.same(db, "answers", profile, "", given)
+    if given[0] != (planned[0] if due is None else due[1]):
+        raise rowsums.lost("study_questions")
+
+
 def plan_row(row: Sequence[Any]) -> Sequence[Any]:
     """A row of PLAN without its digest; Damaged when a byte of it changed on the disk."""
     if _digest(row[:-1]) != row[-1]:
@@ -255,8 +284,10 @@ def plan_row(row: Sequence[Any]) -> Sequence[Any]:
 def show(db: Database, profile: int, now: float) -> Place | None:
     found = place(db, profile)
     if found is not None:
+        row = (profile, found.place, now)
         db.execute(
-            "INSERT OR IGNORE INTO study_views VALUES (?, ?, ?)", [profile, found.place, now]
+            "INSERT OR IGNORE INTO study_views VALUES (?, ?, ?, ?)",
+            [*row, rowsums.total("study_views", row)],
         )
         found = replace(found, viewed=True, noted=True)
     return found

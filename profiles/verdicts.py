@@ -78,10 +78,8 @@ def put(db: Database, who: tuple[int, int], verdict: Verdict) -> None:
 
 def rows(db: Database, profile: int) -> list[Verdict]:
     """Every one that was ever given, in order."""
-    found = db.execute(
-        "SELECT detail FROM events WHERE profile_id = ? AND what = ? ORDER BY id", [profile, NOTE]
-    ).fetchall()
-    return [Verdict(**json.loads(row[0])) for row in found]
+    found = people.notes(db, profile, NOTE)
+    return [Verdict(**json.loads(row["detail"])) for row in found]
 
 
 def holding(given: Iterable[Verdict]) -> dict[int, str]:

@@ -2,8 +2,8 @@
 
 Each time a copy of a whole data folder (closed, killed at work, killed while idle) is opened and
 every row read. `wrong` must be 0: a value that is not what was written, and nobody said so. Then
-300 bits under a running store: `running_wrong` is what its reads did not notice by themselves, and
-`running_told` what the look-over of every five minutes does.
+300 bits under a running store: `running_wrong` must be 0 as well, flips after which a read gave
+what was never written; `running_told` is what the look-over of every five minutes notices.
 """
 
 import logging
@@ -19,5 +19,6 @@ def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any
     logging.getLogger("penchant").setLevel(logging.ERROR)  # each mended log is told
     with tempfile.TemporaryDirectory() as place:
         told = flips.run(Path(place), 60 if quick else 1000, seed)
-        more = flips_running.run(Path(place) / "running", 20 if quick else 300, seed)
-    return {"figures": {**told["figures"], **more}, "rows": told["rows"]}
+        more, wrong = flips_running.run(Path(place) / "running", 20 if quick else 300, seed)
+    bad = [{"read": name, "wrong": n} for name, n in wrong.most_common()]
+    return {"figures": {**told["figures"], **more}, "rows": [*told["rows"], *bad]}

@@ -17,6 +17,8 @@ import numpy as np
 
 from profiles import opening
 from profiles.store import Damaged, Store
+from profiles.studies import Studies
+from profiles.study_rows import Agreed, Entry
 from tests.profiles.desk import full_desk
 
 Rows = dict[str, list[tuple]]
@@ -110,11 +112,13 @@ def _stock(store: Store, desks: int) -> None:
         desk = full_desk(store)
         user = store.put_user(f"ann {desk.profile}", "argon2 " + "x" * 90)
         store.add_session(user, bytes([desk.profile]) * 32, 4e9)
-        store.add_event(desk.user, "compass", {"angle": i}, desk.profile)
+        turned = {"medium": "text", "plane": ["plain", "warm"], "angle": i}
+        store.add_event(desk.user, "compass", turned, desk.profile)
         store.judging.give(desk.user, desk.profile, 1, "flip", f"verdict-{i}")
         store.starts.help(desk.user, desk.profile, True)
         job = store.work.add_job(desk.user, "tune", {"steps": 5}, desk.profile)
         store.work.change_job(job, "done", {"step": 5})
+        store.work.add_job(desk.user, "fit", {"waits": True}, desk.profile)
         store.work.add_adapter(
             desk.profile,
             {"job_id": job, "name": "mine", "kind": "text", "base": "b", "digest": "d" * 64,
@@ -124,3 +128,25 @@ def _stock(store: Store, desks: int) -> None:
         rng = np.random.default_rng(i)
         hashes = [c.hash for c in store.items("text", None)]
         store.put_embeddings(f"space {i}", hashes, rng.standard_normal((len(hashes), 96)))
+        store.audit.note(user, "login", desk=i)
+        store.logins.add_token(user, bytes([100 + desk.profile]) * 32, "program", "mine", None)
+        store.add_event(user, "language", {"language": "de"})
+        store.add_generation(desk.profile, "picture", "the sea", 2, 0.5, {"n": 1}, ["c"])
+    _studied(store)
+
+
+def _studied(store: Store) -> None:
+    """A participant after one of three questions, in a study of somebody's."""
+    user = store.put_user("researcher", "argon2 x")
+    studies = Studies(store)
+    study, edition, _ = studies.register(user, "tea", "[study]\nname = 'tea'\n")
+    hashes = [item.hash for item in store.items("text", None)]
+    plan = tuple(Entry((hashes[i], hashes[i + 1]), ("a", "b"), 0, "plain", "x") for i in range(3))
+    begun = studies.session(study, b"c" * 32)
+    agreed = Agreed(user, study, edition, b"c" * 32, "e" * 64, "text", {"language": "en"}, plan, {})
+    session = studies.begin(agreed)
+    due = studies.show(session.profile)
+    if begun is None and due is not None:
+        outcome = {"picks": [due.question.items[0]]}
+        given = {"question_id": due.question.id, "outcome": outcome, "key": "s1"}
+        studies.answer(session.profile, given)

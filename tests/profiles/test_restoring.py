@@ -101,7 +101,7 @@ def test_a_folder_in_use_is_left_alone(store: Store) -> None:
 
 
 def test_a_file_changed_on_purpose_can_be_used_as_it_is(tmp_path: Path) -> None:
-    """A byte of a name, which no row sum covers: the seal sees it, a person may say it is well."""
+    """A byte of a name: the seal and the sum of the row see it, a person may say it is well."""
     with Store.open(tmp_path) as store:
         profile = new_desk(store).profile
     file = tmp_path / opening.FILE

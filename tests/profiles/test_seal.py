@@ -181,7 +181,8 @@ def test_another_process_cannot_take_the_index_for_abandoned(store: Store) -> No
 
 
 def test_a_bit_that_changes_under_a_running_store_is_told_by_the_look_over(tmp_path: Path) -> None:
-    """Reads notice what carries a sum of its own; comparing the file notices all of it."""
-    told = flips_running.run(tmp_path, 12, seed=4)
+    """And no read gives a wrong value before that."""
+    told, wrong = flips_running.run(tmp_path, 12, seed=4)
     assert told["running_told"] == told["running"] == 12
+    assert told["running_wrong"] == 0, wrong
     assert sum(told[f"running_{k}"] for k in ("noticed", "same", "wrong")) == 12

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from profiles import writer
+from profiles import people, writer
 from profiles.seal import Seal
 from profiles.store import Store, Unwritable
 from profiles.writer import Writer
@@ -26,10 +26,7 @@ def test_writes_that_wait_share_a_commit_and_fail_alone(store: Store, monkeypatc
 
     def add(number: int) -> int:
         def work(db) -> int:
-            db.execute(
-                "INSERT INTO events(user_id, what, detail, created) VALUES (?, ?, '{}', 0)",
-                [user, str(number)],
-            )
+            people.add_event(db, (user, None), str(number), "{}", 0.0)
             if number % 4 == 0:
                 raise ZeroDivisionError(f"bad {number}")
             return number
