@@ -17,7 +17,7 @@ from sqlite_utils import Database
 
 from engine.data import Comparison, Kind, Outcome, Question
 from profiles import counting, questions, rowsums, verdicts
-from profiles.counting import Counted
+from profiles.counting import Counted, Top
 from profiles.errors import Conflict, Damaged
 from profiles.records import Answer, LogRow, NewAnswer, NewQuestion
 
@@ -65,7 +65,7 @@ def undo(db: Database, profile: int, kind: Kind, key: str, now: float) -> int | 
     done = _done(db, profile, kind, key, "undo")
     if done is not None:
         return done
-    depth, _ = counting.top(db, profile, kind)
+    depth = counting.top(db, profile, kind).depth
     return _step(db, (profile, kind), depth, _mark("undo", key, now)) if depth else None
 
 
@@ -74,7 +74,7 @@ def redo(db: Database, profile: int, kind: Kind, key: str, now: float) -> int | 
     done = _done(db, profile, kind, key, "redo")
     if done is not None:
         return done
-    depth, tail = counting.top(db, profile, kind)
+    depth, tail, _ = counting.top(db, profile, kind)
     return _step(db, (profile, kind), depth + 1, _mark("redo", key, now)) if depth < tail else None
 
 
@@ -88,13 +88,13 @@ def back_to(db: Database, place: tuple[int, Kind], seq: int, key: str, now: floa
 
 
 def can_redo(db: Database, profile: int, kind: Kind) -> bool:
-    depth, tail = counting.top(db, profile, kind)
+    depth, tail, _ = counting.top(db, profile, kind)
     return depth < tail
 
 
 def last(db: Database, profile: int, kind: Kind) -> Comparison | None:
     """The last answer that counts."""
-    depth, _ = counting.top(db, profile, kind)
+    depth = counting.top(db, profile, kind).depth
     found = list(_effective(db, profile, kind, depth, depth)) if depth else []
     return found[0][0] if found else None
 
@@ -112,7 +112,7 @@ def replay(
 
 def said(db: Database, profile: int, kind: Kind) -> list[tuple[Comparison, float | None]]:
     """Like replay, as they were given."""
-    depth, _ = counting.top(db, profile, kind)
+    depth = counting.top(db, profile, kind).depth
     return list(_effective(db, profile, kind, 1, depth))
 
 
@@ -130,7 +130,7 @@ def one(db: Database, profile: int, seq: int) -> tuple[Comparison, float | None]
             raise rowsums.lost("answers")
         return None
     kind = read(row).kind
-    first, (final, _) = 1, counting.top(db, profile, kind)
+    first, final = 1, counting.top(db, profile, kind).depth
     while first < final:
         middle = (first + final) // 2
         if _at(db, (profile, kind), middle)[0] < seq:
@@ -143,7 +143,7 @@ def one(db: Database, profile: int, seq: int) -> tuple[Comparison, float | None]
 
 def open_question(db: Database, profile: int, kind: Kind, form: str) -> Question | None:
     """The question in front of the person after a reload."""
-    depth, _ = counting.top(db, profile, kind)
+    depth = counting.top(db, profile, kind).depth
     last = counting.at(db, (profile, kind), depth)
     return questions.open_one(db, profile, kind, form, last.floor if last else 0)
 
@@ -155,7 +155,8 @@ def counts(db: Database, profile: int) -> dict[str, int]:
         kind: counting.at(db, (profile, kind), counting.top(db, profile, kind)[0]) for kind in kinds
     }
     rows = _next_seq(db, profile) - 1
-    rowsums.same(db, "answers", profile, "", (rows, rows * (rows + 1) // 2))
+    if rows != counting.newest(db, profile):
+        raise rowsums.lost("answers")
     return {**{kind: top.spoken if top else 0 for kind, top in tops.items()}, "rows": rows}
 
 
@@ -172,7 +173,8 @@ def log(db: Database, profile: int) -> Iterator[tuple[LogRow, Question, bool]]:
         made = read(row[:WIDTH])
         told.append(made.seq)
         yield made, questions.read(row[WIDTH:]), made.seq in counted
-    rowsums.whole(db, "answers", profile, "", told)
+    if told != list(range(1, counting.newest(db, profile) + 1)):
+        raise rowsums.lost("answers")
 
 
 def append(db: Database, row: LogRow) -> LogRow:
@@ -193,12 +195,12 @@ def apply(db: Database, row: LogRow, question: Question) -> None:
             raise ValueError(f"row {row.seq} answers a question that is answered already")
         _push(db, row, question)
         return
-    depth, tail = counting.top(db, row.profile, row.kind)
+    depth, tail, _ = counting.top(db, row.profile, row.kind)
     at = depth if row.act == "undo" else depth + 1
     if not 1 <= at <= tail or _at(db, (row.profile, row.kind), at) != (row.target, question.id):
         raise ValueError(f"row {row.seq} is an {row.act} of an answer that is not there to be")
     moved = depth + (-1 if row.act == "undo" else 1)
-    counting.put_top(db, (row.profile, row.kind), moved, tail)
+    counting.put_top(db, (row.profile, row.kind), Top(moved, tail, row.seq))
     if row.act == "undo":
         questions.reopen(db, question)
     else:
@@ -305,7 +307,7 @@ def _at(db: Database, place: tuple[int, Kind], pos: int) -> tuple[int, int]:
 def _push(db: Database, row: LogRow, question: Question) -> None:
     """The answer counts; what could have been put in again no longer can."""
     place = (row.profile, row.kind)
-    depth, tail = counting.top(db, *place)
+    depth, tail, _ = counting.top(db, *place)
     below = counting.at(db, place, depth)
     spoken, floor = (below.spoken, below.floor) if below else (0, 0)
     if tail > depth:

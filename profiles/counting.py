@@ -4,8 +4,7 @@ Both follow from the log (`answers.rebuild`). Every row carries a sum; where no 
 ever counted.
 """
 
-from dataclasses import astuple, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlite_utils import Database
 
@@ -16,8 +15,7 @@ COLUMNS = rowsums.columns("effective", "e")
 WIDTH = len(rowsums.SUMMED["effective"]) + 1
 
 
-@dataclass(frozen=True)
-class Counted:
+class Counted(NamedTuple):
     """A row of `effective`. `spoken`: how many up to here say something; `floor`: the last question
     that was asked for itself.
     """
@@ -36,20 +34,31 @@ def read(row: Any) -> Counted:
     return Counted(*rowsums.read("effective", row))
 
 
-def top(db: Database, profile: int, kind: Kind) -> tuple[int, int]:
-    """(depth, tail): how many count, and how many there would be with all that was taken back."""
+class Top(NamedTuple):
+    """How many count, how many would with all that was taken back; the newest row of the log."""
+
+    depth: int
+    tail: int
+    newest: int
+
+
+def newest(db: Database, profile: int) -> int:
+    """How many rows the log of a profile has: the number of the newest."""
+    return max(top(db, profile, "picture").newest, top(db, profile, "text").newest)
+
+
+def top(db: Database, profile: int, kind: Kind) -> Top:
     row = db.execute(
         f"SELECT {rowsums.columns('tops')} FROM tops WHERE profile_id = ? AND kind = ?",
         [profile, kind],
     ).fetchone()
     if row is not None:
-        _, _, depth, tail = rowsums.read("tops", row)
-        return int(depth), int(tail)
+        return Top(*rowsums.read("tops", row)[2:])
     if db.execute(
         "SELECT 1 FROM effective WHERE profile_id = ? AND kind = ? LIMIT 1", [profile, kind]
     ).fetchone():
         raise rowsums.lost("tops")
-    return 0, 0
+    return Top(0, 0, 0)
 
 
 def at(db: Database, place: tuple[int, Kind], pos: int) -> Counted | None:
@@ -67,7 +76,7 @@ def at(db: Database, place: tuple[int, Kind], pos: int) -> Counted | None:
 
 def seqs(db: Database, profile: int, kind: Kind) -> list[int]:
     """Numbers of the answers that count, in order."""
-    depth, _ = top(db, profile, kind)
+    depth = top(db, profile, kind).depth
     rows = db.execute(
         f"SELECT {COLUMNS} FROM effective e WHERE profile_id = ? AND kind = ? AND pos <= ?"
         " ORDER BY pos",
@@ -86,12 +95,11 @@ def placed(rows: list[Counted], first: int, final: int) -> None:
 
 def push(db: Database, row: Counted) -> None:
     """One more on top; `pos` is its place."""
-    values = astuple(row)
     db.execute(
         "INSERT INTO effective VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [*values, rowsums.total("effective", values)],
+        [*row, rowsums.total("effective", row)],
     )
-    put_top(db, (row.profile, row.kind), row.pos, row.pos)
+    put_top(db, (row.profile, row.kind), Top(row.pos, row.pos, row.seq))
 
 
 def drop(db: Database, place: tuple[int, Kind], above: int) -> None:
@@ -101,10 +109,11 @@ def drop(db: Database, place: tuple[int, Kind], above: int) -> None:
     )
 
 
-def put_top(db: Database, place: tuple[int, Kind], depth: int, tail: int) -> None:
-    values = (*place, depth, tail)
+def put_top(db: Database, place: tuple[int, Kind], new: Top) -> None:
+    values = (*place, *new)
     db.execute(
-        "INSERT INTO tops VALUES (?, ?, ?, ?, ?) ON CONFLICT(profile_id, kind)"
-        " DO UPDATE SET depth = excluded.depth, tail = excluded.tail, row_crc = excluded.row_crc",
+        "INSERT INTO tops VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(profile_id, kind) DO UPDATE SET"
+        " depth = excluded.depth, tail = excluded.tail, newest = excluded.newest,"
+        " row_crc = excluded.row_crc",
         [*values, rowsums.total("tops", values)],
     )

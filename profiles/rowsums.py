@@ -40,7 +40,7 @@ SUMMED: dict[str, tuple[str, ...]] = {
     "study_editions": ("id", "study_id", "digest", "source", "created"),
     "study_views": ("profile_id", "place", "at"),
     "effective": ("profile_id", "kind", "pos", "seq", "question_id", "spoken", "floor"),
-    "tops": ("profile_id", "kind", "depth", "tail"),
+    "tops": ("profile_id", "kind", "depth", "tail", "newest"),
     "embeddings": ("space", "hash", "crc", "given"),
 }  # fmt: skip
 CURE = "`launch.py restore-backup` lists the safety copies and puts one back"
@@ -50,7 +50,8 @@ _START = {table: zlib.crc32(table.encode()) for table in SUMMED}
 
 def total(table: str, values: Sequence[Any]) -> int:
     """The sum of a row: its values in the order of SUMMED."""
-    return zlib.crc32(_encoded(values).encode(), _START[table])
+    written = repr(tuple(values)) if table in first_sums.QUICK else _encoded(values)
+    return zlib.crc32(written.encode(), _START[table])
 
 
 def columns(table: str, alias: str = "") -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from engine.data import Kind, Outcome, Question
-from profiles import answers, deletion, items, people, questions, rowsums
+from profiles import answers, counting, deletion, items, people, questions, rowsums
 from profiles.errors import Conflict, Damaged
 from profiles.profile import Profile
 from profiles.records import Answer, NewAnswer, NewItem, NewQuestion
@@ -265,9 +265,8 @@ def _fits(db: Database, profile: int, due: Sequence[Any] | None) -> None:
     """Damaged unless the place that is due is the one after the last answer."""
     planned = rowsums.counted(db, "study_questions", "profile_id = ?", [profile], "place")
     rowsums.same(db, "plans", profile, "", planned)
-    given = rowsums.counted(db, "answers", "profile_id = ?", [profile], "seq")
-    rowsums.same(db, "answers", profile, "", given)
-    if given[0] != (planned[0] if due is None else due[1]):
+    given = counting.newest(db, profile)
+    if given != (planned[0] if due is None else due[1]):
         raise rowsums.lost("study_questions")
 
 
