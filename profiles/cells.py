@@ -1,8 +1,8 @@
 """The index of a crowd: vectors in cells, of which a search looks into the nearest few.
 
 Inverted file (Sivic & Zisserman 2003; FAISS's IVF): exact inside the cells it opens. How many it
-opens is measured when it is built: doubled until the ten nearest of sampled rows are found to
-RECALL, beside an exhaustive search. An id is found by a hash, so that one row comes, changes or
+opens is measured when it is built: the fewest with which the ten nearest of sampled rows are found
+to RECALL, beside an exhaustive search. An id is found by a hash, so that one row comes, changes or
 goes without a walk through the others.
 """
 
@@ -45,14 +45,23 @@ class Cells:
         k = min(NEAREST, len(rows))
         _, places = self._faiss.knn(asked, rows, k, metric=self._faiss.METRIC_INNER_PRODUCT)
         wanted = ids[places]
-        self._index.nprobe = 1
-        while True:
-            _, found = self._index.search(asked, k)
-            hits = np.mean([len(np.intersect1d(a, b)) / k
-                            for a, b in zip(found, wanted, strict=True)])  # fmt: skip
-            if hits >= RECALL or self._index.nprobe >= self._index.nlist:
-                return
-            self._index.nprobe = min(2 * self._index.nprobe, self._index.nlist)
+        most, few, enough = int(self._index.nlist), 0, 1
+        while enough < most and self._hits(asked, wanted, enough) < RECALL:
+            few, enough = enough, min(2 * enough, most)
+        while enough - few > 1:  # more cells never find less
+            middle = (few + enough) // 2
+            if self._hits(asked, wanted, middle) < RECALL:
+                few = middle
+            else:
+                enough = middle
+        self._index.nprobe = enough
+
+    def _hits(self, asked: Array, wanted: Ids, cells: int) -> float:
+        """Share of `wanted` (n, k) that is found in so many cells."""
+        self._index.nprobe = cells
+        _, found = self._index.search(asked, wanted.shape[1])
+        return float(np.mean([len(np.intersect1d(a, b)) / wanted.shape[1]
+                              for a, b in zip(found, wanted, strict=True)]))  # fmt: skip
 
     def put(self, ids: Ids, rows: Array) -> None:
         self.remove(ids)

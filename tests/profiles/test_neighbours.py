@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.data import WrongSpace
-from profiles.cells import Cells
+from profiles.cells import RECALL, Cells
 from profiles.neighbours import Neighbours, of_items, of_people, unit
 from profiles.store import Store
 from tests.profiles.desk import Desk, new_desk, passages
@@ -54,6 +54,24 @@ def test_a_crowd_in_cells_is_searched_as_well_and_changes_row_by_row() -> None:
     assert sorted(kept.tolist()) == sorted(ids[1:].tolist())
     order = {int(i): k for k, i in enumerate(ids)}
     assert np.allclose(rows, unit(matrix[[order[int(i)] for i in kept]]))
+
+
+def test_the_fewest_cells_that_find_enough_are_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[int, float] = {}
+    hits = Cells._hits
+
+    def noted(self: Cells, asked: object, wanted: object, cells: int) -> float:
+        told[cells] = hits(self, asked, wanted, cells)  # type: ignore[arg-type]
+        return told[cells]
+
+    monkeypatch.setattr(Cells, "_hits", noted)
+    rng = np.random.default_rng(6)
+    matrix = unit(rng.normal(size=(4000, 12)).astype(np.float32))
+    made = Cells(np.arange(4000), matrix)
+    opened = made._index.nprobe
+    assert 1 < opened < made._index.nlist
+    assert told[opened] >= RECALL > told[opened - 1]
+    assert len(told) < 2 * np.log2(made._index.nlist), "without trying all of them"
 
 
 def test_an_id_has_one_vector_and_can_leave() -> None:
