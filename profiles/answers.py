@@ -10,7 +10,8 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import astuple, replace
+from dataclasses import fields, replace
+from operator import attrgetter
 from typing import Any
 
 from sqlite_utils import Database
@@ -26,6 +27,8 @@ LOG = (
     " a.source, a.key, a.predicted, a.note, a.extra, a.created, a.digest"
 )
 WIDTH = 16
+_values = attrgetter(*(field.name for field in fields(LogRow)))  # astuple copies deeply
+_encoded = json.JSONEncoder(default=repr).encode
 ASKED = WIDTH + counting.WIDTH
 
 
@@ -180,7 +183,7 @@ def log(db: Database, profile: int) -> Iterator[tuple[LogRow, Question, bool]]:
 def append(db: Database, row: LogRow) -> LogRow:
     """Write a row with the next seq of its profile; nothing else is touched."""
     row = replace(row, seq=_next_seq(db, row.profile))
-    values = astuple(row)
+    values = _values(row)
     db.execute(f"INSERT INTO answers VALUES ({', '.join('?' * WIDTH)})", [*values, digest(values)])
     return row
 
@@ -232,7 +235,7 @@ def read(row: Any) -> LogRow:
 
 def digest(values: Any) -> bytes:
     """16 bytes over a row as stored."""
-    return hashlib.sha256(json.dumps(values, default=repr).encode()).digest()[:16]
+    return hashlib.sha256(_encoded(values).encode()).digest()[:16]
 
 
 def _row(question: Question, new: NewAnswer, now: float) -> LogRow:

@@ -13,6 +13,7 @@ from profiles.errors import Damaged
 from profiles.records import NewQuestion
 
 MOST_ITEMS = 64
+_encoded = json.JSONEncoder(default=repr).encode
 COLUMNS = "q.id, q.profile_id, q.kind, q.items, q.rule, q.repeat_of, q.number, q.created, q.digest"
 
 
@@ -31,6 +32,7 @@ def add(db: Database, new: NewQuestion, now: float) -> Question:
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [*row, digest(row)],
     )
+    rowsums.come(db, "questions", new.profile, new.kind, int(cursor.lastrowid or 0))
     made = Question(
         int(cursor.lastrowid or 0), new.profile, new.kind, tuple(new.items), new.rule, new.repeat_of
     )
@@ -60,7 +62,7 @@ def read(row: Sequence[Any]) -> Question:
 
 def digest(row: Sequence[Any]) -> bytes:
     """16 bytes over a row as stored: a flipped byte on the disk is seen when it is read."""
-    return hashlib.sha256(json.dumps(row, default=repr).encode()).digest()[:16]
+    return hashlib.sha256(_encoded(row).encode()).digest()[:16]
 
 
 def reopen(db: Database, question: Question) -> None:

@@ -4,7 +4,7 @@ The file's seal tells it at opening and every five minutes; this tells it before
 `row_crc` covers the columns of SUMMED, as they are stored. `heads` says, for rows that are read
 together (what), of whom (who) and of which sort (part), how many there are and what their numbers
 add up to: a row that an index no longer finds, or a page lost, is missed there. Triggers keep the
-heads, so no write can forget them; sums are written by `insert` and `change`, and a row without
+heads (that of questions `come` keeps); sums are written by `insert` and `change`, and a row without
 one is damaged to whoever reads it. Answers, questions, reasons, participants and plans carry
 digests of their own.
 """
@@ -12,6 +12,7 @@ digests of their own.
 import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sqlite_utils import Database
@@ -54,6 +55,7 @@ def total(table: str, values: Sequence[Any]) -> int:
     return zlib.crc32(written.encode(), _START[table])
 
 
+@cache
 def columns(table: str, alias: str = "") -> str:
     """What to select for `read`."""
     dot = f"{alias}." if alias else ""
@@ -124,6 +126,14 @@ def whole(db: Database, what: str, who: int, part: str, numbers: Iterable[int]) 
     """Damaged unless these are all the rows there are of that head."""
     found = list(numbers)
     same(db, what, who, part, (len(found), sum(found)))
+
+
+def come(db: Database, what: str, who: int, part: str, number: int) -> None:
+    """One row more in a list whose head no trigger keeps."""
+    db.execute(
+        "INSERT INTO heads VALUES (?, ?, ?, 1, ?) ON CONFLICT(what, who, part)"
+        " DO UPDATE SET n = n + 1, total = total + excluded.total", [what, who, part, number],
+    )  # fmt: skip
 
 
 def same(db: Database, what: str, who: int, part: str, found: tuple[int, int]) -> None:
