@@ -47,6 +47,7 @@ def listed(db: Database, profile: int) -> list[dict[str, Any]]:
 def one(db: Database, adapter: int) -> dict[str, Any]:
     rows = rowsums.select(db, "adapters", "WHERE id = ?", [adapter])
     if not rows:
+        rowsums.absent(db, "adapters", "adapters_profile", adapter)
         raise KeyError(f"there is no adapter {adapter}; see the list on the Keep page")
     return _row(rows[0])
 

@@ -27,6 +27,8 @@ LOG = (
     " a.source, a.key, a.predicted, a.note, a.extra, a.created, a.digest"
 )
 WIDTH = 16
+# A repeated undo whose key an index lost is looked for among so many rows
+REPEATED = 8
 _values = attrgetter(*(field.name for field in fields(LogRow)))  # astuple copies deeply
 _encoded = json.JSONEncoder(default=repr).encode
 ASKED = WIDTH + counting.WIDTH
@@ -46,6 +48,7 @@ def add(db: Database, new: NewAnswer, now: float, then: NewQuestion | None = Non
         ):
             raise Conflict(f"key {new.key!r} belongs to another answer; use a new key")
         return Answer(before.seq, question.profile, duplicate=True)
+    _hidden(db, "question_id = ?", question.id, new.key)
     if not questions.close(db, question):
         raise Conflict(f"question {question.id} is answered already; ask for the next one")
     stored = append(db, row)
@@ -270,13 +273,27 @@ def _by_key(db: Database, profile: int, key: str) -> LogRow | None:
     row = db.execute(
         f"SELECT {LOG} FROM answers a WHERE a.profile_id = ? AND a.key = ?", [profile, key]
     ).fetchone()
-    return None if row is None else read(row)
+    if row is None:
+        return None
+    found = read(row)
+    if (found.profile, found.key) != (profile, key):  # the index points at another
+        raise rowsums.lost("answers")
+    return found
+
+
+def _hidden(db: Database, where: str, given: int, key: str) -> None:
+    """Damaged where the log has a key that its index did not find: nothing is stored twice."""
+    if db.execute(f"SELECT act FROM answers WHERE {where} AND +key = ?", [given, key]).fetchone():
+        raise rowsums.lost("answers")
 
 
 def receipt(db: Database, profile: int, key: str) -> Answer | None:
     """What was stored under this key before, as a duplicate."""
     row = _by_key(db, profile, key)
-    return None if row is None else Answer(row.seq, profile, duplicate=True)
+    if row is None:
+        _hidden(db, "seq > 0 AND profile_id = ?", profile, key)
+        return None
+    return Answer(row.seq, profile, duplicate=True)
 
 
 def _done(db: Database, profile: int, kind: Kind, key: str, act: str) -> int | None:
@@ -286,6 +303,8 @@ def _done(db: Database, profile: int, kind: Kind, key: str, act: str) -> int | N
         raise KeyError(f"there is no profile {profile}; make one first")
     row = _by_key(db, profile, key)
     if row is None:
+        recent = _next_seq(db, profile) - REPEATED
+        _hidden(db, f"seq > {recent} AND profile_id = ?", profile, key)
         return None
     if (row.act, row.kind) != (act, kind):
         raise Conflict(f"key {key!r} belongs to something else; use a new key")
@@ -361,23 +380,11 @@ def rows(db: Database, profile: int) -> list[dict[str, Any]]:
 
 def _plain(row: LogRow, question: Question, counts_now: bool) -> dict[str, Any]:
     return {
-        "seq": row.seq,
-        "act": row.act,
-        "kind": row.kind,
-        "question": row.question,
-        "form": question.form,
-        "items": list(question.items),
-        "rule": question.rule,
-        "repeat_of": question.repeat_of,
-        "target": row.target,
+        "seq": row.seq, "act": row.act, "kind": row.kind, "question": row.question,
+        "form": question.form, "items": list(question.items), "rule": question.rule,
+        "repeat_of": question.repeat_of, "target": row.target,
         "outcome": None if row.outcome is None else json.loads(row.outcome),
-        "strength": row.strength,
-        "ms": row.ms,
-        "source": row.source,
-        "key": row.key,
-        "predicted": row.predicted,
-        "note": row.note,
-        "extra": json.loads(row.extra),
-        "created": row.created,
-        "effective": counts_now,
-    }
+        "strength": row.strength, "ms": row.ms, "source": row.source, "key": row.key,
+        "predicted": row.predicted, "note": row.note, "extra": json.loads(row.extra),
+        "created": row.created, "effective": counts_now,
+    }  # fmt: skip

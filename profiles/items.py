@@ -90,16 +90,14 @@ def add(
 def _add(
     db: Database, kind: Kind, row: NewItem, owner: tuple[int | None, int | None], now: float
 ) -> int:
-    found = db.execute(
-        "SELECT id, retired, media FROM items WHERE kind = ? AND hash = ?"
-        " AND coalesce(owner, 0) = ?",
-        [kind, row.hash, owner[0] or 0],
-    ).fetchone()
-    if found:
-        media = int(found[2] or row.media is not None)
-        if found[1:] != (0, media):
-            rowsums.change(db, "items", {"retired": 0, "media": media}, "id = ?", [found[0]])
-        return int(found[0])
+    where = "WHERE kind = ? AND hash = ? AND coalesce(owner, 0) = ?"
+    for old in rowsums.select(db, "items", where, [kind, row.hash, owner[0] or 0]):
+        if (old["kind"], old["hash"], old["owner"]) != (kind, row.hash, owner[0]):
+            raise rowsums.lost("items")  # the index points at another
+        media = int(old["media"] or row.media is not None)
+        if (old["retired"], old["media"]) != (0, media):
+            rowsums.change(db, "items", {"retired": 0, "media": media}, "id = ?", [old["id"]])
+        return int(old["id"])
     told = {
         "kind": kind, "hash": row.hash, "prompt": row.prompt, "text": row.text, "made": row.made,
         "attributes": json.dumps(dict(row.attributes)), "media": int(row.media is not None),
@@ -134,6 +132,7 @@ def owner(db: Database, item_id: int) -> int | None:
 def _row(db: Database, item_id: int) -> tuple[Any, ...]:
     row = db.execute(f"{ITEM} WHERE id = ?", [item_id]).fetchone()
     if row is None:
+        rowsums.absent(db, "items", "items_profile", item_id)
         raise KeyError(f"there is no item {item_id}; it may have been deleted with its profile")
     return rowsums.read("items", row)
 

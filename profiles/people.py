@@ -41,12 +41,12 @@ def user(db: Database, name: str) -> User | None:
 def named(db: Database, name: str) -> dict[str, Any] | None:
     """The row of a user; one that the index does not know is looked for in the table."""
     found = rowsums.select(db, "users", "WHERE name = ?", [name])
-    if (
-        not found
-        and db.execute("SELECT 1 FROM users NOT INDEXED WHERE name = ?", [name]).fetchone()
-    ):
+    known = "SELECT 1 FROM users NOT INDEXED WHERE name = ?"
+    if found and found[0]["name"] != name:  # the index points at another
         raise rowsums.lost("users")
     if not found:
+        if db.execute(known, [name]).fetchone():
+            raise rowsums.lost("users")
         rowsums.same(db, "users", 0, "", rowsums.counted(db, "users NOT INDEXED", "true", []))
     return found[0] if found else None
 
@@ -98,6 +98,7 @@ def profiles(db: Database, user_id: int) -> list[Profile]:
 def profile(db: Database, profile_id: int) -> Profile:
     row = db.execute(f"{PROFILE} WHERE id = ?", [profile_id]).fetchone()
     if row is None:
+        rowsums.absent(db, "profiles", "profiles_user", profile_id)
         raise KeyError(
             f"there is no profile {profile_id}; the list of profiles shows what is there"
         )

@@ -45,6 +45,7 @@ def add(db: Database, new: NewQuestion, now: float) -> Question:
 def get(db: Database, question_id: int) -> Question:
     row = db.execute(f"SELECT {COLUMNS} FROM questions q WHERE q.id = ?", [question_id]).fetchone()
     if row is None:
+        rowsums.absent(db, "questions", "questions_repeat", question_id)
         raise KeyError(f"there is no question {question_id}; ask for one first")
     return read(row)
 

@@ -75,6 +75,13 @@ def lost(table: str) -> Damaged:
     return Damaged(f"a row of {table} is damaged in the database file; {CURE}")
 
 
+def absent(db: Database, table: str, index: str, number: int) -> None:
+    """Damaged where an index knows a row that was not found by its number."""
+    known = f"SELECT 1 FROM {table} INDEXED BY {index} WHERE +id = ?"
+    if db.execute(known, [number]).fetchone():
+        raise lost(table)
+
+
 def select(
     db: Database, table: str, rest: str = "", given: Sequence[Any] = ()
 ) -> list[dict[str, Any]]:

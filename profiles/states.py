@@ -66,6 +66,7 @@ def _version(row: dict[str, Any]) -> Version:
 def arrays(db: Database, version: int) -> dict[str, NDArray[Any]]:
     rows = rowsums.select(db, "versions", "WHERE id = ?", [version])
     if not rows:
+        rowsums.absent(db, "versions", "versions_of", version)
         raise KeyError(f"there is no version {version}; the list of versions shows what is kept")
     row = db.execute("SELECT state FROM versions WHERE id = ?", [version]).fetchone()
     if hashlib.sha256(row[0]).digest() != rows[0]["digest"]:
@@ -102,8 +103,10 @@ def remove_generation(db: Database, profile: int, number: int) -> None:
 
 
 def generation(db: Database, profile: int, number: int) -> dict[str, Any]:
-    rows = rowsums.select(db, "generations", "WHERE id = ? AND profile_id = ?", [number, profile])
+    rows = rowsums.select(db, "generations", "WHERE id = ?", [number])
     if not rows:
+        rowsums.absent(db, "generations", "generations_profile", number)
+    if not rows or rows[0]["profile_id"] != profile:
         raise KeyError(f"profile {profile} has no generation {number}; make one first")
     return _generation(rows[0])
 
@@ -138,6 +141,7 @@ def jobs(db: Database, user_id: int, limit: int) -> list[dict[str, Any]]:
 def job(db: Database, number: int) -> dict[str, Any]:
     rows = rowsums.select(db, "jobs", "WHERE id = ?", [number])
     if not rows:
+        rowsums.absent(db, "jobs", "jobs_profile", number)
         raise KeyError(f"there is no job {number}; the list of jobs shows what is there")
     return _parsed(rows[0], "request", "progress")
 

@@ -145,7 +145,10 @@ def session(db: Database, study: int, hashed: bytes) -> Session | None:
     ).fetchone()
     if row is None and any(one.code_hash == hashed for one in sessions(db, study)):
         raise rowsums.lost("study_sessions")
-    return read(row) if row else None
+    found = read(row) if row else None
+    if found is not None and (found.study, found.code_hash) != (study, hashed):
+        raise rowsums.lost("study_sessions")
+    return found
 
 
 def read(row: Sequence[Any]) -> Session:

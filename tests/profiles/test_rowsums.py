@@ -3,12 +3,13 @@ that is not whole.
 """
 
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from profiles import exports, first_sums, migrations, rowsums, study_export
+from profiles import exports, first_sums, migrations, opening, rowsums, study_export
 from profiles.bundle import write_bundle
 from profiles.store import Damaged, Store
 from profiles.studies import Studies
@@ -154,3 +155,76 @@ def test_a_time_of_a_study_is_told(store: Store) -> None:
     store.write(lambda db: db.execute("UPDATE study_views SET at = at + 3600 WHERE place = 0"))
     with pytest.raises(Damaged, match="restore-backup"):
         store.read(lambda db: study_export._views(db, session.profile))
+
+
+INDEXES = {
+    "versions": "versions_of",
+    "generations": "generations_profile",
+    "items": "items_profile",
+    "profiles": "profiles_user",
+    "questions": "questions_repeat",
+    "jobs": "jobs_profile",
+    "adapters": "adapters_profile",
+}
+
+
+@pytest.mark.parametrize("table", INDEXES)
+def test_a_number_that_is_not_found_is_looked_for_in_an_index(store: Store, table: str) -> None:
+    """What never was is missing; what an index knows is damaged."""
+    index = INDEXES[table]
+    store.read(lambda db: rowsums.absent(db, table, index, 4711))
+    with pytest.raises(Damaged, match="restore-backup"):
+        store.read(lambda db: rowsums.absent(db, table, index, 1))
+
+
+def test_what_never_was_is_still_said_to_be_missing(store: Store) -> None:
+    asks = (
+        lambda: store.item(4711),
+        lambda: store.profile(4711),
+        lambda: store.question(4711),
+        lambda: store.version_arrays(4711),
+        lambda: store.generation(1, 4711),
+        lambda: store.generation(2, 1),
+        lambda: store.work.job(4711),
+        lambda: store.work.adapter(4711),
+    )
+    for ask in asks:
+        with pytest.raises(KeyError):
+            ask()
+    assert store.receipt(1, "never") is None and store.session_user(b"?" * 32, 0.0) is None
+
+
+KEYS = {
+    "receipt": (b"grid-1", lambda s: s.receipt(1, "grid-1")),
+    "user": (b"ann 2", lambda s: s.user("ann 2")),
+    "session": (bytes([2]) * 32, lambda s: s.session_user(bytes([2]) * 32, 0.0)),
+    "participant": (b"c" * 32, lambda s: Studies(s).session(1, b"c" * 32)),
+    "vector": (b"space 1", lambda s: len(s.missing_embeddings("space 1", hashes(s)))),
+}
+
+
+def hashes(store: Store) -> list[str]:
+    return [item.hash for item in store.items("text", None)]
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_a_key_that_changes_in_a_table_or_its_index_hides_nothing(
+    full: Path, tmp_path: Path, name: str
+) -> None:
+    """Each place of the file where the key stands, one after the other."""
+    key, read = KEYS[name]
+    data = (full / opening.FILE).read_bytes()
+    places = [found.start() for found in re.finditer(re.escape(key), data)]
+    with Store.open(flips.copied(full, tmp_path / "data")) as store:
+        truth = read(store)
+    told = 0
+    for place in places:
+        with Store.open(flips.copied(full, tmp_path / "data")) as store:
+            with open(store.folder / opening.FILE, "r+b") as file:
+                file.seek(place + len(key) - 1)
+                file.write(bytes([key[-1] ^ 4]))
+            try:
+                assert read(store) == truth
+            except Damaged:
+                told += 1
+    assert told, "where it is in the index; SQLite takes the key of the row from there as well"
