@@ -91,6 +91,8 @@ def _put_back(folder: Path, chosen: "Copy") -> str:
     )
     return (
         f"Put back: {_line(chosen)}\n{missing[0].upper()}{missing[1:]}.\n"
+        "Everybody logs in again, and programs need new tokens; passwords and locks are those of "
+        "the copy.\n"
         f"The old files are kept in {made.aside}; start the studio, and remove them when all is "
         "well."
     )

@@ -52,7 +52,7 @@ def open_checked(folder: Path, seal: Seal) -> Database:
         if not fresh:
             _check(db, folder, sealed)
         _migrate(db, folder, fresh)
-        _same_schema(db, folder)
+        same_schema(db, folder)
         seal.checkpoint(db)
         reserve.hold(folder)
         opened = True
@@ -140,7 +140,7 @@ def _check(db: Database, folder: Path, sealed: bool) -> None:
     if mark != APPLICATION and tables:
         raise Damaged(damaged(folder, "it is not a Penchant database"))
     if tables:
-        _same_schema(db, folder)
+        same_schema(db, folder)
     found = db.conn.execute("PRAGMA quick_check(3)").fetchall()
     if found != [("ok",)]:
         raise Damaged(damaged(folder, "; ".join(str(row[0]) for row in found)))
@@ -167,7 +167,7 @@ def _known() -> set[str]:
         empty.close()
 
 
-def _same_schema(db: Database, folder: Path) -> None:
+def same_schema(db: Database, folder: Path) -> None:
     """A file with tables, triggers or views that we did not make is not opened.
 
     A file of an older release is compared with that release, before anything of it is run: a

@@ -1,9 +1,12 @@
 """Going back to a safety copy, or to the file as it is: for a folder that nobody has open.
 
-Nothing is lost on the way: what was there is kept in damaged-TIME/. Stopped at any moment, the
-folder holds the old file or the copy: a copy in the place of the file is known by its bytes.
+Nothing is lost on the way: what was there is kept in damaged-TIME/. A copy opens no door that was
+closed after it was made: every session and token in it ends before it takes the file's place.
+Stopped at any moment, the folder holds the old file or the whole of the new one; where the old
+seal still lies beside it, opening it says to do this again.
 """
 
+import json
 import os
 import shutil
 import sqlite3
@@ -15,9 +18,9 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from profiles import backups, checkup, opening, rowsums, seal
+from profiles import audit, backups, checkup, opening, rowsums, seal
 from profiles.disk import atomic_file, private_folder, remove
-from profiles.errors import Damaged
+from profiles.errors import Damaged, TooNew
 
 PARTS = ("", "-wal", ".seal", ".mark")
 ROWS = "SELECT profile_id, seq FROM answers WHERE act = 'answer'"
@@ -42,7 +45,7 @@ def restore(folder: Path, copy: backups.Copy) -> Restored:
         file = folder / backups.FILE
         for name in ("-wal", "-shm"):
             remove(file.with_name(file.name + name))
-        atomic_file(file, partial(_copied, copy.path))
+        atomic_file(file, partial(_closed, copy.path))
         _sealed(file)
     finally:
         lock.release()
@@ -66,7 +69,7 @@ def as_it_is(folder: Path) -> Path:
 
 def _renewed(folder: Path) -> None:
     with opening.explained(folder), closing(opening.connect(folder / backups.FILE)) as db:
-        opening._same_schema(db, folder)
+        opening.same_schema(db, folder)
         if db["heads"].exists():
             with db.conn:
                 db.conn.execute("BEGIN")
@@ -78,11 +81,36 @@ def _proved(path: Path) -> None:
     try:
         db = Database(backups.opened(path), execute_plugins=False)
         with closing(db):
+            opening.same_schema(db, path.parent)  # first: what follows reads its tables
             wrong += checkup.faults(db)
+    except TooNew:
+        wrong.append("a newer Penchant wrote it")
+    except Damaged:
+        wrong.append("its tables were changed by another program")
     except sqlite3.DatabaseError as said:
         wrong.append(str(said))
     if wrong:
         raise Damaged(f"the copy {path.name} is damaged as well ({wrong[0]}); choose another")
+
+
+def _closed(source: Path, target: Path) -> None:
+    """A copy in which nobody is logged in: what ended after it was made must not come back."""
+    _copied(source, target)
+    conn = sqlite3.connect(target, isolation_level=None)
+    with closing(Database(conn, execute_plugins=False)) as db:
+        for pragma in ("journal_mode=MEMORY", "secure_delete=ON", "trusted_schema=OFF"):
+            conn.execute(f"PRAGMA {pragma}").fetchall()
+        opening.same_schema(db, source.parent)  # a trigger of somebody else's would fire below
+        conn.execute("BEGIN IMMEDIATE")
+        gone = sum(conn.execute(f"DELETE FROM {name}").rowcount for name in _doors(db))
+        if db["audit"].exists():
+            audit.add(db, None, "restored", json.dumps({"ended": gone}), time.time())
+        conn.execute("COMMIT")
+
+
+def _doors(db: Database) -> list[str]:
+    """Tables of what opens the door; a copy of an early release has no tokens yet."""
+    return [name for name in ("sessions", "tokens") if db[name].exists()]
 
 
 def _sealed(file: Path) -> None:

@@ -9,7 +9,7 @@ import { moment, number, t, tn } from "./words.js";
 
 const complain = (wrong) => toast(wrong.message, null, { bad: true });
 const ACTS = { login: t("logged in"), "login-failed": t("wrong password or name"), logout: t("logged out"), joined: t("set an account up"), password: t("changed the password"),
-  "session-ended": t("ended a session or token"), token: t("made a token"), invite: t("let somebody in"), reset: t("let somebody choose a password"), lock: t("locked"), unlock: t("let in again"),
+  "session-ended": t("ended a session or token"), token: t("made a token"), invite: t("let somebody in"), reset: t("let somebody choose a password"), lock: t("locked"), unlock: t("let in again"), restored: t("put a safety copy back"),
   limits: t("set limits"), export: t("took a taste home"), import: t("brought a taste in"), delete: t("deleted a taste"), "adapter-export": t("exported what was tuned"),
   "adapter-file": t("took what was tuned home"), "adapter-import": t("brought something tuned in"), "adapter-delete": t("deleted what was tuned"), "adapter-push": t("sent what was tuned to the hub"),
   "study-export": t("took a study home"), "study-delete": t("deleted of a study") };

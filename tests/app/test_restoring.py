@@ -30,6 +30,7 @@ def test_a_damaged_folder_is_told_and_put_back_by_one_command(
     assert say(tmp_path, "restore-backup", "1", "--yes") == 0
     said = capsys.readouterr().out
     assert "3 later answers are not in it" in said and "damaged-" in said
+    assert "Everybody logs in again" in said
     with Store.open(tmp_path) as store:
         assert len(store.answer_rows(profile)) == rows
 

@@ -93,6 +93,60 @@ def test_stopped_anywhere_it_can_be_done_again(tmp_path: Path, monkeypatch, stop
         assert len(store.answer_rows(profile)) == rows
 
 
+def doors(store: Store, user: int) -> None:
+    """One of each that opens something."""
+    store.logins.add_session(user, b"s" * 32, 4e9, {}, 9)
+    for kind in ("program", "invite", "reset"):
+        store.logins.add_token(user, kind[0].encode() * 32, kind, "", None)
+
+
+def test_a_copy_opens_no_door_that_was_closed_since(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        desk = full_desk(store)
+        doors(store, desk.user)
+        store.audit.note(desk.user, "login")
+        store.backup()
+        store.logins.end([h.hash for h in store.logins.held()])
+    restoring.restore(tmp_path, backups.listed(tmp_path)[0])
+    for part in restoring.PARTS:
+        file = tmp_path / (opening.FILE + part)
+        if file.exists():
+            assert b"s" * 32 not in file.read_bytes(), "nor is it left in a free page"
+    assert not (tmp_path / f"{opening.FILE}-journal").exists()
+    with Store.open(tmp_path) as store:
+        assert store.logins.held() == []
+        newest = store.audit.newest(1)[0]
+        assert (newest["what"], newest["about"]) == ("restored", {"ended": 4})
+        assert store.audit.verify()["intact"]
+        assert len(store.answer_rows(desk.profile)) > 0
+
+
+def test_a_copy_with_a_trigger_of_somebody_elses_is_refused(tmp_path: Path) -> None:
+    profile, rows = damaged(tmp_path)
+    was = (tmp_path / opening.FILE).read_bytes()
+    evil = tmp_path / "backups" / "evil.db"
+    shutil.copy(backups.backups(tmp_path)[0], evil)
+    with closing(sqlite3.connect(evil)) as db:
+        db.execute("CREATE TRIGGER e AFTER DELETE ON sessions BEGIN DELETE FROM events; END")
+        db.commit()
+    with pytest.raises(Damaged, match="tables were changed by another program"):
+        restoring.restore(tmp_path, backups._looked_at(evil))
+    assert (tmp_path / opening.FILE).read_bytes() == was
+    assert list(tmp_path.glob("damaged-*")) == []
+
+
+def test_a_copy_of_a_newer_release_is_refused_in_words(tmp_path: Path) -> None:
+    damaged(tmp_path)
+    newer = tmp_path / "backups" / "newer.db"
+    shutil.copy(backups.backups(tmp_path)[0], newer)
+    with closing(sqlite3.connect(newer)) as db:
+        table = opening.steps.migrations_table
+        db.execute(f"UPDATE {table} SET name = 'm999_moods' WHERE rowid = 1")
+        db.commit()
+    with pytest.raises(Damaged, match="a newer Penchant wrote it"):
+        restoring.restore(tmp_path, backups._looked_at(newer))
+
+
 def test_a_folder_in_use_is_left_alone(store: Store) -> None:
     new_desk(store)
     store.backup()
