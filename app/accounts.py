@@ -153,7 +153,10 @@ class Accounts:
         self.lockout.right(name, address)
         if known.locked:
             raise LoginRefused("this account is locked; ask whoever keeps this studio")
-        return self._enter(known.id, about, old, "login")
+        with self._lock:  # another password may have come while this one was looked at
+            if self.store.logins.password_hash(known.id) != stored:
+                raise LoginRefused("name or password is wrong; check them and try again")
+            return self._enter(known.id, about, old, "login")
 
     def logout(self, token: str) -> None:
         held = self.sessions.find(token, SESSION)
@@ -189,13 +192,13 @@ class Accounts:
             self._first = None if first else self._first
             if held is not None:
                 self.sessions.end([held])
-        self.read()
-        return self._enter(user, about, "", "password" if reset else "joined")
+            self.read()
+            return self._enter(user, about, "", "password" if reset else "joined")
 
     def _made(self, name: str, hashed: str, first: bool, user: int | None) -> int:
-        if user is not None:
+        if user is not None:  # whoever knew the old one may have made a token for themselves
             self.store.logins.set_password(user, hashed)
-            self.sessions.end(self.sessions.of(user, SESSION))
+            self.sessions.end(self.sessions.of(user, SESSION, PROGRAM, RESET))
             return user
         try:
             return int(self.store.logins.settle(name, hashed, admin=first, take_over=first))
@@ -203,7 +206,10 @@ class Accounts:
             raise Bad(str(wrong)) from None
 
     def change_password(self, caller: Caller, old: str, new: str, about: Mapping[str, str]) -> str:
-        """The new one holds; every session of this user ends and this browser gets another."""
+        """The new one holds; every session of this user ends and this browser gets another.
+
+        Tokens of programs stay, those with which a password can be chosen end.
+        """
         known = self._users[caller.user]
         address = about.get("address", "")
         self.lockout.take(known.name, address)
@@ -212,10 +218,14 @@ class Accounts:
             self._note_failed(known.id, address)
             raise LoginRefused("the password you have now is another one; try again")
         self.lockout.right(known.name, address)
-        self.store.logins.set_password(known.id, self._hashed(known.name, new))
-        self.sessions.end(self.sessions.of(known.id, SESSION))
-        self.read()
-        return self._enter(known.id, about, "", "password")
+        hashed = self._hashed(known.name, new)
+        with self._lock:  # what was checked above must still be the password: a reset wins
+            if self.store.logins.password_hash(known.id) != stored:
+                raise LoginRefused("the password you have now is another one; try again")
+            self.store.logins.set_password(known.id, hashed)
+            self.sessions.end(self.sessions.of(known.id, SESSION, RESET))
+            self.read()
+            return self._enter(known.id, about, "", "password")
 
     def _enter(self, user: int, about: Mapping[str, str], old: str, what: str) -> str:
         before = self.sessions.find(old, SESSION)

@@ -58,7 +58,7 @@ async function password() {
     };
     return h("form", { on: { submit } }, h("label", { for: "old-password", text: t("The password you have now") }), old,
       h("label", { for: "new-password", text: t("The new one, at least 8 characters") }), fresh, status,
-      h("p", { class: "note", text: t("Every other browser of yours is logged out.") }),
+      h("p", { class: "note", text: t("Every other browser of yours is logged out. Tokens of programs stay; end those you do not trust.") }),
       h("div", { class: "row end" }, h("button", { class: "button primary", text: t("Change it") })));
   });
   if (done) toast(t("The new password holds."));
