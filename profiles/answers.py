@@ -270,13 +270,17 @@ def _check_key(key: str) -> None:
 
 
 def _by_key(db: Database, profile: int, key: str) -> LogRow | None:
-    row = db.execute(
-        f"SELECT {LOG} FROM answers a WHERE a.profile_id = ? AND a.key = ?", [profile, key]
+    """The number first, out of the index alone: what it knows has to be in the log, as it says."""
+    known = db.execute(
+        "SELECT seq FROM answers WHERE profile_id = ? AND key = ?", [profile, key]
     ).fetchone()
-    if row is None:
+    if known is None:
         return None
-    found = read(row)
-    if (found.profile, found.key) != (profile, key):  # the index points at another
+    row = db.execute(
+        f"SELECT {LOG} FROM answers a WHERE a.profile_id = ? AND a.seq = ?", [profile, known[0]]
+    ).fetchone()
+    found = None if row is None else read(row)
+    if found is None or found.key != key:
         raise rowsums.lost("answers")
     return found
 

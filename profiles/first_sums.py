@@ -4,7 +4,6 @@ What the columns and heads are for stands in rowsums.py. The lists of columns ar
 they were then.
 """
 
-import json
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -78,8 +77,6 @@ NEWEST = """
 UPDATE tops SET newest = (SELECT coalesce(max(seq), 0) FROM answers a
 WHERE a.profile_id = tops.profile_id AND a.kind = tops.kind)
 """
-# Written and read by every vote: numbers and a word of ours, which need no JSON
-QUICK = ("effective", "tops")
 
 
 def run(db: Database) -> None:
@@ -146,10 +143,9 @@ def _go(what: str, told: Sequence[str]) -> str:
 
 
 def _summing(table: str) -> Any:
-    encoded = repr if table in QUICK else json.JSONEncoder(default=bytes.hex).encode
     start = zlib.crc32(table.encode())
 
     def crc(*values: Any) -> int:
-        return zlib.crc32(encoded(values).encode(), start)
+        return zlib.crc32(ascii(values).encode(), start)
 
     return crc

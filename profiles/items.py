@@ -207,9 +207,9 @@ def _vectors(db: Database, space: str, hashes: Sequence[str]) -> list[tuple[str,
         " (SELECT value FROM json_each(?))",
         [space, json.dumps(list(hashes))],
     ).fetchall()
-    for row in rows:
-        if _vector(row[0], row[1], row[5], row[3]) != list(row):
-            raise _damaged(space, row[1])
+    for *told, row_crc, data in rows:
+        if zlib.crc32(data) != told[2] or rowsums.total("embeddings", told) != row_crc:
+            raise _damaged(space, told[1])
     found = {row[1] for row in rows}
     for digest in set(hashes) - found:
         if db.execute(

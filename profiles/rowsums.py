@@ -9,7 +9,6 @@ one is damaged to whoever reads it. Answers, questions, reasons, participants an
 digests of their own.
 """
 
-import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -45,14 +44,12 @@ SUMMED: dict[str, tuple[str, ...]] = {
     "embeddings": ("space", "hash", "crc", "given"),
 }  # fmt: skip
 CURE = "`launch.py restore-backup` lists the safety copies and puts one back"
-_encoded = json.JSONEncoder(default=bytes.hex).encode
 _START = {table: zlib.crc32(table.encode()) for table in SUMMED}
 
 
 def total(table: str, values: Sequence[Any]) -> int:
     """The sum of a row: its values in the order of SUMMED."""
-    written = repr(tuple(values)) if table in first_sums.QUICK else _encoded(values)
-    return zlib.crc32(written.encode(), _START[table])
+    return zlib.crc32(ascii(tuple(values)).encode(), _START[table])
 
 
 @cache
