@@ -303,58 +303,6 @@ def test_a_reset_lets_one_person_choose_anew_whatever_name_they_type(
     assert who.login("bob", "a longer secret") and who.login("ann", ANN["ann"])
 
 
-def test_a_reset_ends_all_that_opened_the_door_before(store: Store, clock: Clock) -> None:
-    who = accounts(store, clock)
-    ann, bob = (store.user(n).id for n in ("ann", "bob"))  # type: ignore[union-attr]
-    session, program, other = who.login("bob", ANN["bob"]), who.token(bob, "x"), who.reset(ann, bob)
-    mine = who.token(ann, "of somebody else")
-    who.join(who.reset(ann, bob), "bob", "a longer secret", HOME)
-    for now in (who, accounts(store, clock)):
-        assert now.caller(session, None) is None and now.caller(None, program) is None
-        assert now.caller(None, mine) is not None
-        with pytest.raises(LoginRefused):
-            now.join(other, "bob", "another secret", AWAY)
-
-
-def test_ones_own_change_keeps_programs_and_ends_resets(store: Store, clock: Clock) -> None:
-    who = accounts(store, clock)
-    ann, bob = (store.user(n).id for n in ("ann", "bob"))  # type: ignore[union-attr]
-    program, reset = who.token(bob, "x"), who.reset(ann, bob)
-    caller = who.caller(who.login("bob", ANN["bob"]), None)
-    assert caller is not None
-    who.change_password(caller, ANN["bob"], "a longer secret", HOME)
-    assert who.caller(None, program) is not None
-    with pytest.raises(LoginRefused):
-        who.join(reset, "bob", "another secret", AWAY)
-
-
-@pytest.mark.parametrize("what", ["login", "change"])
-def test_a_reset_wins_over_what_the_old_password_had_begun(
-    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch, what: str
-) -> None:
-    """The reset comes right after the old password was found right."""
-    who = accounts(store, clock)
-    ann, bob = (store.user(n).id for n in ("ann", "bob"))  # type: ignore[union-attr]
-    caller = who.caller(who.login("bob", ANN["bob"]), None)
-    assert caller is not None
-    reset, tried = who.reset(ann, bob), who._tried
-
-    def late(*given: Any) -> bool:
-        right = tried(*given)
-        who.join(reset, "bob", "a longer secret", AWAY)
-        return right
-
-    monkeypatch.setattr(who, "_tried", late)
-    with pytest.raises(LoginRefused):
-        if what == "login":
-            who.login("bob", ANN["bob"])
-        else:
-            who.change_password(caller, ANN["bob"], "a secret of a thief", HOME)
-    monkeypatch.undo()
-    assert len(who.held(bob)) == 1, "the one that the reset opened"
-    assert who.login("bob", "a longer secret")
-
-
 def test_a_program_comes_in_by_its_token_until_that_is_ended(store: Store, clock: Clock) -> None:
     who = accounts(store, clock)
     user, bob = (store.user(n).id for n in ("ann", "bob"))  # type: ignore[union-attr]
