@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from app import study_file, study_things
 from app.shelves import SPACE
 from app.study_file import CODE, BadStudy, Design
+from app.study_passes import MOST, Passes
 from app.study_plan import plan
 from app.study_things import Looked, Thing
 from app.wire import Bad, Missing
@@ -29,8 +30,9 @@ from profiles.study_rows import LETTERS, Agreed, Entry, Place, Session, code_has
 if TYPE_CHECKING:
     from app.studio import Studio
 
-LENGTH, MOST, LASTS = 10, 10_000, 12 * 3600
-WRONG, PAUSE = 10, 300.0
+LENGTH, LASTS = 10, 12 * 3600
+# A classroom behind one router is one address: thirty people may mistype once or twice.
+WRONG, PAUSE = 50, 300.0
 WORDS = {"both_good": "tie", "both_bad": "both bad", "skip": "skip"}
 
 
@@ -81,7 +83,7 @@ class Study:
     def __init__(self, studio: "Studio", owner: int, files: Sequence[Path]) -> None:
         self.studio, self.owner = studio, owner
         self.rows = Rows(studio.store)
-        self._passes: OrderedDict[bytes, Pass] = OrderedDict()
+        self._passes: Passes[Pass] = Passes()
         self._wrong: OrderedDict[str, list[float]] = OrderedDict()
         self._lock = threading.Lock()
         self.running: dict[str, Running] = {}
@@ -108,7 +110,7 @@ class Study:
     # the door
 
     def enter(self, code: str, study: str, address: str) -> tuple[str, dict[str, Any]]:
-        """(a new pass, what its holder sees). NotIn for a wrong code, TooMany after ten."""
+        """(a new pass, what its holder sees). NotIn for a wrong code, TooMany after WRONG."""
         self._check_rate(address)
         known = [r for n, r in self.running.items() if study in ("", n)]
         if not known:
@@ -122,9 +124,7 @@ class Study:
         made = Pass(one, code, time.monotonic() + LASTS)
         told = self.state(made)
         with self._lock:
-            self._passes[_hashed(token)] = made
-            while len(self._passes) > MOST:
-                self._passes.popitem(last=False)
+            self._passes.add(_hashed(token), made, address)
         return token, {**told, "code": code}
 
     def _open_one(self, known: Sequence[Running]) -> Running:
@@ -168,7 +168,7 @@ class Study:
     def leave(self, token: str | None) -> None:
         """Forget the pass. Who did not agree has left nothing."""
         with self._lock:
-            self._passes.pop(_hashed(token or ""), None)
+            self._passes.drop(_hashed(token or ""))
 
     # what a participant sees and does
 
