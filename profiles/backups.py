@@ -89,11 +89,11 @@ def whole(path: Path) -> bool:
 
 
 def holding(folder: Path, profiles: Iterable[int]) -> list[str]:
-    """Copies that still hold one of these profiles, or that cannot be read; what a restore put
-    aside is one. Numbers are for good: a profile's is never given again.
+    """Copies that still hold one of these profiles, or that cannot be read; what was put aside is
+    one, and a log there may hold anything. Numbers are for good: a profile's is never given again.
     """
     gone = sorted(set(profiles))
-    aside = [p.parent for p in sorted(folder.glob(f"damaged-*/{FILE}")) if _holds(p, gone)]
+    aside = [p for p in sorted(folder.glob("damaged-*")) if gone and _aside_holds(p, gone)]
     return [str(path) for path in [*(p for p in backups(folder) if _holds(p, gone)), *aside]]
 
 
@@ -138,6 +138,11 @@ def _holds(path: Path, profiles: list[int]) -> bool:
     except sqlite3.DatabaseError:
         return True
     return not there.isdisjoint(profiles)
+
+
+def _aside_holds(folder: Path, profiles: list[int]) -> bool:
+    file, log = folder / FILE, folder / f"{FILE}-wal"
+    return (log.exists() and log.stat().st_size > 0) or (file.exists() and _holds(file, profiles))
 
 
 def _number(path: Path) -> int:

@@ -70,6 +70,13 @@ def remove(path: Path) -> bool:
     return True
 
 
+def move(path: Path, folder: Path) -> None:
+    """Into another folder of the same disk, under its own name, durably."""
+    path.replace(folder / path.name)
+    _sync(folder)
+    _sync(path.parent)
+
+
 def _sync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:

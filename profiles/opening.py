@@ -2,6 +2,7 @@
 
 import filecmp
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,9 +11,9 @@ from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
 from profiles import checkup, reserve
-from profiles.backups import BACKUPS, backup_from, backups, damaged
+from profiles.backups import BACKUPS, backup_from, backups, damaged, stamp
 from profiles.backups import FILE as FILE
-from profiles.disk import private_file, private_folder
+from profiles.disk import move, private_file, private_folder
 from profiles.errors import Busy, Damaged, TooNew, Unwritable
 from profiles.migrations import APPLICATION, steps
 from profiles.seal import Changed, Seal, lift
@@ -41,6 +42,7 @@ def open_checked(folder: Path, seal: Seal) -> Database:
         torn.unlink()
     if not path.exists():
         lift(path)
+    part_from_log(folder)
     sealed = _sealed(folder, seal)
     private_file(path)
     fresh = not sealed and path.stat().st_size == 0
@@ -66,6 +68,25 @@ def open_checked(folder: Path, seal: Seal) -> Database:
     finally:
         if not opened:
             seal.drop(db)
+
+
+def part_from_log(folder: Path) -> None:
+    """Put a log aside that is not the file's own, before anything looks at the two together.
+
+    A safety copy keeps no log and says so in bytes 18 and 19; a file of ours that has a log says 2.
+    SQLite would read the log of the file that lay here before as the newest pages of the copy.
+    """
+    path = folder / FILE
+    log = path.with_name(path.name + "-wal")
+    if not (path.exists() and log.exists() and log.stat().st_size):
+        return
+    with open(path, "rb") as file:
+        if file.read(20)[18:] != b"\1\1":
+            return
+    aside = private_folder(folder / f"damaged-{stamp(time.time_ns())}")
+    for name in ("-shm", "-wal"):  # the log last: stopped in between, this is done again
+        if (old := path.with_name(path.name + name)).exists():
+            move(old, aside)
 
 
 def _sealed(folder: Path, seal: Seal) -> bool:

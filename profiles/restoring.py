@@ -40,6 +40,7 @@ def restore(folder: Path, copy: backups.Copy) -> Restored:
     lock = opening.lock_folder(folder)
     try:
         _proved(copy.path)
+        opening.part_from_log(folder)
         aside = _kept(folder)
         missing = _missing(aside / backups.FILE, copy.path)
         file = folder / backups.FILE
@@ -59,6 +60,7 @@ def as_it_is(folder: Path) -> Path:
     """
     lock = opening.lock_folder(folder)
     try:
+        opening.part_from_log(folder)
         aside = _kept(folder)
         seal.lift(folder / backups.FILE)
         _renewed(folder)

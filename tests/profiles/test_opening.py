@@ -1,5 +1,6 @@
 """Opening: one process, an intact file of this version, a backup before every migration."""
 
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -220,3 +221,66 @@ def test_a_first_start_that_was_cut_short_is_begun_again(tmp_path: Path) -> None
         conn.commit()
     with Store.open(tmp_path) as store:
         new_desk(store)
+
+
+def mode(file: Path) -> bytes:
+    return file.read_bytes()[18:20]
+
+
+def dump(file: Path) -> list[str]:
+    with closing(sqlite3.connect(file)) as db:
+        return list(db.iterdump())
+
+
+def crashed(store: Store, to: Path) -> None:
+    """The files of a running studio as a power cut would leave them."""
+    to.mkdir()
+    for part in ("", "-wal", ".seal", ".mark"):
+        shutil.copy(store.folder / (opening.FILE + part), to / (opening.FILE + part))
+
+
+@pytest.mark.parametrize("with_seal", [True, False])
+def test_a_copy_put_in_place_by_hand_is_read_without_the_log_beside_it(
+    store: Store, tmp_path: Path, with_seal: bool
+) -> None:
+    """The log of the file that lay there before is put aside whole, and named at a deletion."""
+    desk = full_desk(store)
+    copy = store.backup()
+    rows = store.answer_rows(desk.profile)
+    for _ in range(3):
+        desk.pick(desk.ask(2, 3))
+    left = tmp_path / "left"
+    crashed(store, left)
+    assert mode(copy) == b"\1\1" and mode(left / opening.FILE) == b"\2\2"
+    log = (left / f"{opening.FILE}-wal").read_bytes()
+    (left / "backups").mkdir()
+    shutil.copy(copy, left / "backups")
+    shutil.copy(copy, left / opening.FILE)
+    if not with_seal:
+        (left / f"{opening.FILE}.seal").unlink()
+    with Store.open(left) as opened:
+        assert opened.answer_rows(desk.profile) == rows
+        (aside,) = left.glob("damaged-*")
+        assert (aside / f"{opening.FILE}-wal").read_bytes() == log
+        assert dump(opened.backup(to=tmp_path / "read.db")) == dump(copy)
+        assert str(aside) in opened.delete_profile(desk.profile)["backups"]
+
+
+def test_after_a_crash_the_log_of_the_file_is_its_own(store: Store, tmp_path: Path) -> None:
+    desk = full_desk(store)
+    store.backup()
+    for _ in range(3):
+        desk.pick(desk.ask(2, 3))
+    left = tmp_path / "left"
+    crashed(store, left)
+    with Store.open(left) as opened:
+        assert opened.answer_rows(desk.profile) == store.answer_rows(desk.profile)
+    assert list(left.glob("damaged-*")) == []
+
+
+def test_every_way_to_a_copy_ends_without_a_log(store: Store, tmp_path: Path) -> None:
+    """What `part_from_log` goes by: a change of how copies are made must not pass unseen."""
+    full_desk(store)
+    made = [store.backup(), store.backup(to=tmp_path / "x.db"), store.backup(reason="daily")]
+    assert {mode(file) for file in made} == {b"\1\1"}
+    assert mode(store.folder / opening.FILE) == b"\2\2"
