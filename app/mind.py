@@ -47,6 +47,20 @@ class Shelf:
         sample -= sample.mean(0)
         return np.asarray(sample.T @ sample / len(sample))
 
+    @cached_property
+    def _doubts(self) -> dict[tuple[float, float], float]:
+        return {}
+
+    def doubt(self, belief: Any) -> float:
+        """Doubt about the items before any answer, in the units of this linear belief; kept, for
+        every vote asks for it. Knobs come from short lists, so few are ever kept.
+        """
+        knobs = (belief.scale, belief.tie)
+        found = self._doubts.get(knobs)
+        if found is None:
+            found = self._doubts[knobs] = float(belief.before(self.prior).doubt(self.spread))
+        return found
+
     def longer(self, ids: Sequence[int], matrix: Array) -> "Shelf":
         """The same with more rows at its end, which no rule picks by itself. matrix (n, d)."""
         if not len(ids):

@@ -15,6 +15,7 @@ from typing import Any
 from app.ahead import Ahead
 from app.meek import VOTES
 from app.mind import Mind, Plan, Shelf
+from app.trim import give_back
 from engine.data import Comparison, Kind, Outcome, Question
 from engine.fitting import Failed, Fitter
 from engine.preference import PREFERENCE
@@ -25,6 +26,8 @@ QUIET = 1.5
 KEPT = 512
 # Fits that wait before they are made in a process of their own.
 CROWD = 2
+# Fits after which memory that they left free is handed back.
+TRIM = 200
 # Votes under way from which on a fit for somebody who merely paused can wait: they wait as well.
 MANY = 8
 KINDS: tuple[Kind, ...] = ("picture", "text")
@@ -78,6 +81,7 @@ class Minds:
         self._seats: OrderedDict[tuple[int, Kind], Seat] = OrderedDict()
         self._lock = threading.Lock()
         self.fitter = Fitter()
+        self._fits = 0
         # Answers, and those among them whose next question was prepared by then.
         self.votes = self.prepared = 0
         # Taken inside a mind's lock, never the other way round: one vote computes at a time, and
@@ -294,6 +298,9 @@ class Minds:
         seat.due = False
         self.settle(profile, kind)
         self.refit(profile, kind)
+        self._fits += 1
+        if self._fits % TRIM == 0:
+            give_back()
 
     def _prepare(self, profile: int, kind: Kind) -> None:
         def work() -> None:

@@ -65,8 +65,8 @@ def known(mind: Mind) -> float:
     Both in the units of the fitted temperature: answers that contradict one another shrink every
     utility, and that is not to be mistaken for knowing.
     """
-    spread, now = mind.shelf.spread, mind.linear
-    return float(1 - now.doubt(spread) / now.before(mind.shelf.prior).doubt(spread))
+    shelf, now = mind.shelf, mind.linear
+    return float(1 - now.doubt(shelf.spread) / shelf.doubt(now))
 
 
 def progress(mind: Mind) -> dict[str, Any]:

@@ -162,8 +162,8 @@ class Studio:
         self._tell(asked.profile)
         return {
             "seq": stored.seq,
-            "duplicate": stored.duplicate,
-            "next": self._question_json(following),
+            "duplicate": stored.duplicate,  # after a new one nothing can be redone
+            "next": self._question_json(following, None if stored.duplicate else False),
         }
 
     def undo(self, user: int, profile: int, kind: Kind, key: str) -> dict[str, Any]:
@@ -381,7 +381,7 @@ class Studio:
     ) -> dict[str, Any]:
         return wire.item(self.shelves.candidate(item), score, std, told)
 
-    def _question_json(self, asked: Question) -> dict[str, Any]:
+    def _question_json(self, asked: Question, redo: bool | None = None) -> dict[str, Any]:
         seat = self.minds.seat(asked.profile, asked.kind)
         mind = seat.mind
         state = {
@@ -391,7 +391,7 @@ class Studio:
             "ahead": wire.ahead(asked.kind, seat.ready.items if seat.ready else ()),
             "reasons": list(CHIPS) if asked.kind == "text" else [],
             "can_undo": mind.seq > 0,
-            "can_redo": self.store.can_redo(asked.profile, asked.kind),
+            "can_redo": self.store.can_redo(asked.profile, asked.kind) if redo is None else redo,
         }
         shown = [self.shelves.candidate(i) for i in asked.items]
         return wire.question(asked, shown, state, self.captions.of(asked.profile))

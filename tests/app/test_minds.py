@@ -8,6 +8,8 @@ import pytest
 
 from app import minds
 from app.meek import VOTES
+from app.report import known
+from app.trim import give_back
 from tests.app.test_studio import go, mind, picks
 
 
@@ -84,3 +86,44 @@ def test_taking_back_counts_like_answering(client: Any, studio: Any, user: int, 
         body = {"medium": "picture", "idempotency_key": key()}
         said.append(client.post(f"/api/v1/profiles/{profile}/{act}", json=body).status_code)
     assert said == [200, 429]
+
+
+def test_memory_is_handed_back_after_many_fits(
+    studio: Any, user: int, key: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back: list[int] = []
+    monkeypatch.setattr(minds, "give_back", lambda: back.append(1))
+    monkeypatch.setattr(minds, "TRIM", 2)
+    profile = studio.new_profile(user)["id"]
+    go(studio, user, profile, key, 3)
+    studio.ahead.settle()
+    for _ in range(4):
+        studio.minds._refit(profile, "picture")
+    assert len(back) == 2
+    give_back()
+
+
+def test_an_answer_leaves_nothing_to_put_in_again(studio: Any, user: int, key: Any) -> None:
+    """What the reply says without asking the store is what the store says."""
+    profile = studio.new_profile(user)["id"]
+    question = go(studio, user, profile, key, 3)
+    taken = studio.undo(user, profile, "picture", key())["next"]
+    assert taken["can_redo"]
+    one = key()
+    after = studio.answer(user, taken["id"], picks(question | taken), key=one)["next"]
+    assert not after["can_redo"] and not studio.store.can_redo(profile, "picture")
+    studio.undo(user, profile, "picture", key())
+    again = studio.answer(user, taken["id"], picks(question | taken), key=one)
+    assert again["duplicate"] and again["next"]["can_redo"]
+
+
+def test_doubt_before_any_answer_is_what_a_belief_of_before_says(
+    studio: Any, user: int, key: Any
+) -> None:
+    profile = studio.new_profile(user)["id"]
+    go(studio, user, profile, key, 9)
+    studio.ahead.settle()
+    made = mind(studio, profile)
+    told = made.linear.before(made.shelf.prior).doubt(made.shelf.spread)
+    assert made.shelf.doubt(made.linear) == made.shelf.doubt(made.linear) == told
+    assert known(made) == 1 - made.linear.doubt(made.shelf.spread) / told
