@@ -21,7 +21,8 @@ from engine.fitting import Failed, Fitter
 from engine.preference import PREFERENCE
 
 METHOD = "auto"
-REFIT_EVERY = 8
+# A fit is due after so many answers, or after this share of a longer history.
+REFIT_EVERY, REFIT_SHARE = 8, 4
 QUIET = 1.5
 KEPT = 512
 # Fits that wait before they are made in a process of their own.
@@ -278,8 +279,8 @@ class Minds:
         profile, kind = question.profile, question.kind
         self._prepare(profile, kind)
         answers, quiet = seat.mind.answers, QUIET
-        # A fit reads all there is: made after every eighth of it, it costs the same an answer.
-        if answers - seat.fitted >= max(REFIT_EVERY, answers // REFIT_EVERY):
+        # A fit reads all there is: made after a share of it, it costs the same an answer.
+        if answers - seat.fitted >= max(REFIT_EVERY, answers // REFIT_SHARE):
             seat.fitted, seat.due, quiet = answers, True, 0.0
         self._later(profile, kind, quiet)
 

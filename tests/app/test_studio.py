@@ -206,21 +206,21 @@ def test_a_drawing_that_is_not_what_its_name_says_is_on_no_shelf(studio: Any, us
     assert len(studio.shelves.axes("picture")) == len(pool.stat_names)
 
 
-def test_a_long_history_is_fitted_after_every_eighth_of_it(
+def test_a_long_history_is_fitted_after_every_quarter_of_it(
     studio: Any, user: int, monkeypatch: Any
 ) -> None:
-    """Every eighth answer at first; after 160 the next 22nd, or every fit would cost more."""
+    """Every eighth answer at first; after 160 the next 53rd, or every fit would cost more."""
     profile = studio.new_profile(user)["id"]
     asked = studio.minds.question(profile, "picture")
     seat = studio.minds.seat(profile, "picture")
     due: list[float] = []
     monkeypatch.setattr(studio.ahead, "slowly", lambda key, work, quiet=0.0: due.append(quiet))
-    for before, more in ((0, 24), (160, 30)):
+    for before, more in ((0, 24), (160, 60)):
         due.clear()
         seat.mind.answers = seat.fitted = before
         for _ in range(more):
             seat.mind.answers += 1
             studio.minds._after(seat, asked)
         assert [k + 1 for k, quiet in enumerate(due) if quiet == 0.0] == (
-            [8, 16, 24] if before == 0 else [22]
+            [8, 16, 24] if before == 0 else [53]
         )
