@@ -84,6 +84,24 @@ class Plan:
         return "pair" if len(self.items) == 2 else "grid"
 
 
+@dataclass(frozen=True)
+class Met:
+    """An answer as a belief met it (engine/meeting.py)."""
+
+    belief: Any
+    question: Question
+    outcome: Outcome
+    meeting: Any
+
+    def fits(self, belief: Any, told: Comparison) -> bool:
+        """Whether this is that answer, and the belief still the one that met it."""
+        return (
+            self.belief is belief
+            and self.question == told.question
+            and self.outcome == told.outcome
+        )
+
+
 @dataclass
 class Mind:
     """One belief with its running counts. Use it under `lock`."""
@@ -105,6 +123,8 @@ class Mind:
     waiting: dict[int, Comparison] = field(default_factory=dict)
     recent: deque[tuple[int, ...]] = field(default_factory=lambda: deque(maxlen=RECENT))
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    # What was foretold last, to be learnt from without working it out again.
+    _met: Met | None = field(default=None, repr=False)
 
     @classmethod
     def blank(cls, profile: int, shelf: Shelf, method: str = "auto") -> "Mind":
@@ -161,11 +181,19 @@ class Mind:
         """Probability of this outcome before it is learnt from; None for words such as skip."""
         if outcome.word or not self.knows(question):
             return None
-        return float(self.belief.predict(question, outcome, self.shelf.features))
+        features = self.shelf.features
+        if not hasattr(self.belief, "meet"):
+            return float(self.belief.predict(question, outcome, features))
+        met = self.belief.meet(question, outcome, features)
+        self._met = Met(self.belief, question, outcome, met)
+        return float(self.belief.foretold(met))
 
     def learn(self, comparison: Comparison, predicted: float | None) -> None:
         """Take one answer in: one step of the belief and the counts."""
-        if self.knows(comparison.question):
+        met, self._met = self._met, None
+        if met is not None and met.fits(self.belief, comparison):
+            self.belief = self.belief.learnt(met.meeting, comparison.strength)
+        elif self.knows(comparison.question):
             self.belief = self.belief.update(comparison, self.shelf.features)
         self.count(comparison, predicted)
 
@@ -215,7 +243,7 @@ class Mind:
     def still(self) -> "Mind":
         """As it is now, to be read while it goes on learning. Under the lock; cheap."""
         curve = replace(self.curve, points=list(self.curve.points))
-        return replace(self, curve=curve, lock=threading.RLock())
+        return replace(self, curve=curve, lock=threading.RLock(), _met=None)
 
     def refit(self, comparisons: Sequence[Comparison]) -> Any:
         """A belief fitted to all answers at once, from the prior; not yet put in place."""

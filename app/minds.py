@@ -6,8 +6,9 @@ while the person looks at this one, and stored together with the answer that bri
 
 import logging
 import threading
+import time
 import uuid
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,8 +26,9 @@ METHOD = "auto"
 REFIT_EVERY, REFIT_SHARE = 8, 4
 QUIET = 1.5
 KEPT = 512
-# Fits that wait before they are made in a process of their own.
-CROWD = 2
+ASKED = 2 * KEPT
+# Fits that wait before they are made in a process of their own, and votes within the last second.
+CROWD, BUSY = 2, 20
 # Fits after which memory that they left free is handed back.
 TRIM = 200
 # Votes under way from which on a fit for somebody who merely paused can wait: they wait as well.
@@ -85,6 +87,9 @@ class Minds:
         self._fits = 0
         # Answers, and those among them whose next question was prepared by then.
         self.votes = self.prepared = 0
+        self._lately: deque[float] = deque(maxlen=BUSY)
+        # Questions that were handed out last: what is answered is found without asking the store.
+        self._asked: OrderedDict[int, Question] = OrderedDict()
         # Taken inside a mind's lock, never the other way round: one vote computes at a time, and
         # the others wait without asking for the interpreter, which costs more than the sums do.
         self.turn = threading.Lock()
@@ -126,6 +131,18 @@ class Minds:
             for key in [k for k in self._seats if k[0] == profile and kind in (None, k[1])]:
                 del self._seats[key]
 
+    def asked(self, question: int) -> Question:
+        """A question by its number; KeyError where there is none. What was asked never changes."""
+        found = self._asked.get(question)
+        return found if found is not None else self.store.question(question)
+
+    def _hand(self, question: Question) -> Question:
+        with self._lock:
+            self._asked[question.id] = question
+            while len(self._asked) > ASKED:
+                self._asked.popitem(last=False)
+        return question
+
     def question(self, profile: int, kind: Kind, form: str | None = None) -> Question:
         """The question in front of the person: the open one again after a reload."""
         seat = self.seat(profile, kind)
@@ -136,7 +153,7 @@ class Minds:
                 if isinstance(seat.ready, Question) and seat.ready.id == seat.current.id:
                     seat.ready = None
                 self._prepare(profile, kind)
-            return seat.current
+            return self._hand(seat.current)
 
     def answer(self, vote: Vote) -> tuple[Any, Question]:
         """Store, learn, and hand over the next question. Returns (stored answer, next)."""
@@ -151,12 +168,13 @@ class Minds:
             with self.turn:
                 if not stored.duplicate:
                     self.votes += 1
+                    self._lately.append(time.monotonic())
                     self.prepared += _prepared(seat, stored.following)
                     mind.learn(_comparison(stored.seq, vote), predicted)
                 following = self._advance(seat, question, stored.following)
             if not stored.duplicate:
                 self._after(seat, question)
-            return stored, following
+            return stored, self._hand(following)
 
     def undo(self, profile: int, kind: Kind, key: str) -> tuple[int | None, Question]:
         """Take the last answer back and ask its question again."""
@@ -207,8 +225,8 @@ class Minds:
             return self._keep(mind, belief, seq, f"after {count} answers")
 
     def _fit(self, mind: Mind, comparisons: Sequence[Comparison]) -> Any:
-        """Here; or, while several people wait for their fits, in the process that only fits."""
-        if self.ahead.crowd() < CROWD:
+        """Here; or, while several people vote or wait for fits, in the process that only fits."""
+        if self.ahead.crowd() < CROWD and not self._busy():
             return mind.refit(comparisons)
         shelf = mind.shelf
         try:
@@ -217,6 +235,10 @@ class Minds:
         except Failed as wrong:
             log.warning("a fit is made in the server: %s", wrong)
             return mind.refit(comparisons)
+
+    def _busy(self) -> bool:
+        """Whether votes come so thick that a fit beside them would make them wait."""
+        return len(self._lately) == BUSY and time.monotonic() - self._lately[0] < 1.0
 
     def _keep(self, mind: Mind, belief: Any, seq: int, note: str) -> int:
         shelf = mind.shelf

@@ -358,7 +358,7 @@ class Studio:
 
     def _own_question(self, user: int, question: int) -> Question:
         try:
-            asked = self.store.question(question)
+            asked = self.minds.asked(question)
             self._own(user, asked.profile)
         except (KeyError, Missing):
             raise Missing(f"there is no question {question}; ask for one first") from None

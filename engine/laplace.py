@@ -20,7 +20,7 @@ grid), then the Woodbury downdate. The refit is the Laplace approximation at the
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import exp, log
+from math import exp, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,7 +127,7 @@ def _parts(form: Form) -> tuple[tuple[Float, Float], ...]:
     return tuple((items[j:], np.zeros(m - j)) for j in range(k))
 
 
-def local(form: Form, y: Float, log_tie: float) -> tuple[Float, Float, Float]:
+def local(form: Form, y: Float, log_tie: Float | float) -> tuple[Float, Float, Float]:
     """Log-likelihood (n,), gradient (n, q), minus the Hessian (n, q, q) in y (n, q). Concave."""
     n, q = y.shape
     value, grad, bend = np.zeros(n), np.zeros((n, q)), np.zeros((n, q, q))
@@ -144,27 +144,27 @@ def local(form: Form, y: Float, log_tie: float) -> tuple[Float, Float, Float]:
     return value, grad, bend
 
 
-def _local(form: Form, y: Float, log_tie: float) -> tuple[float, Float, Float]:
-    """`local` of one answer y (q,). Of a grid all softmaxes are taken at once: row j is over the
-    items from j on, the last of which is the origin.
+def _likes(form: Form, y: Float, log_tie: Float | float) -> tuple[Float, Float, Float]:
+    """`local`; of grids all softmaxes are taken at once: row j is over the items from j on, the
+    last of which is the origin.
     """
     name, m, k = form
     if name != "grid":
-        value, grad, bend = local(form, y[None], log_tie)
-        return float(value[0]), grad[0], bend[0]
-    z = np.empty((k, m))
-    z[:, :-1], z[:, -1] = y, 0.0
-    z[_gone(m, k)] = -np.inf
-    z -= z.max(1, keepdims=True)
+        return local(form, y, log_tie)
+    z = np.zeros((len(y), k, m))
+    z[:, :, :-1] = y[:, None]
+    z[:, _gone(m, k)] = -np.inf
+    z -= z.max(2, keepdims=True)
     p = np.exp(z)
-    total = p.sum(1, keepdims=True)
-    p = (p / total)[:, :-1]
-    sums = p.sum(0)
+    total = p.sum(2, keepdims=True)
+    p = (p / total)[:, :, :-1]
+    sums = p.sum(1)
     grad = -sums
-    grad[:k] += 1.0
-    bend = -(p.T @ p)
-    bend.flat[::m] += sums
-    return float(z[np.arange(k), np.arange(k)].sum() - np.log(total).sum()), grad, bend
+    grad[:, :k] += 1.0
+    bend = -(p.transpose(0, 2, 1) @ p)
+    bend.reshape(len(y), -1)[:, ::m] += sums
+    own = z.diagonal(axis1=1, axis2=2).sum(1)
+    return own - np.log(total).sum((1, 2)), grad, bend
 
 
 @lru_cache(maxsize=64)
@@ -177,11 +177,18 @@ def update(belief: Gaussian, answer: Answer | None, log_tie: float = log(TIE)) -
     """One answer into the belief at O(q D^2), whatever came before."""
     if answer is None:
         return belief
-    if len(answer.rows) == 1:
-        return _update_pick(belief, answer.rows[0], exp(log_tie))
     lifted = answer.rows @ belief.cov  # (q, D)
     gram = lifted @ answer.rows.T
-    alpha, bend = _mode(answer.form, answer.rows @ belief.mean, gram, log_tie)
+    start = answer.rows @ belief.mean
+    if answer.form[0] == "pick":
+        return after_pick(belief, lifted[0], float(start[0]), float(gram[0, 0]), exp(log_tie))
+    alpha, bend = modes(answer.form, start[None], gram[None], log_tie)
+    return after(belief, lifted, gram, (alpha[0], bend[0]))
+
+
+def after(belief: Gaussian, lifted: Float, gram: Float, mode: tuple[Float, Float]) -> Gaussian:
+    """The belief moved to its mode: lifted = rows @ cov (q, D), gram = lifted @ rows.T (q, q)."""
+    alpha, bend = mode
     # (S^-1 + A' H A)^-1 = S - S A' (I + H G)^-1 H A S
     middle = np.linalg.solve(np.eye(len(alpha)) + bend @ gram, bend)
     cov = lifted.T @ (middle @ lifted)
@@ -189,34 +196,37 @@ def update(belief: Gaussian, answer: Answer | None, log_tie: float = log(TIE)) -
     return Gaussian(belief.mean + alpha @ lifted, cov)
 
 
-def _mode(form: Form, start: Float, gram: Float, log_tie: float) -> tuple[Float, Float]:
-    """alpha (q,) with y = start + gram @ alpha at the mode, and the curvature (q, q) there.
+def modes(form: Form, start: Float, gram: Float, log_tie: Float | float) -> tuple[Float, Float]:
+    """alpha (c, q) with y = start + gram @ alpha at the modes of c beliefs that meet one answer,
+    and the curvature (c, q, q) there. start (c, q), gram (c, q, q), log_tie a number or (c, 1).
 
     Maximises log p(y) - alpha' gram alpha / 2; stationary where alpha = grad(y). A Newton step
-    that does not climb is halved.
+    that does not climb is halved, for that belief alone.
     """
-    alpha, one = np.zeros(len(start)), np.eye(len(start))
-    value, grad, bend = _local(form, start, log_tie)
+    alpha, one = np.zeros_like(start), np.eye(start.shape[1])
+    value, grad, bend = _likes(form, start, log_tie)
     for _ in range(ROUNDS):
-        step = np.linalg.solve(one + bend @ gram, grad - alpha)
+        step = np.linalg.solve(one + bend @ gram, (grad - alpha)[:, :, None])[:, :, 0]
         while True:
             new = alpha + step
-            y = start + gram @ new
-            like, grad, bend = _local(form, y, log_tie)
-            high = like - 0.5 * float(new @ gram @ new)
-            if high >= value - 1e-9 or np.abs(step).max() < NEAR:
+            pull = (gram @ new[:, :, None])[:, :, 0]
+            like, grad, bend = _likes(form, start + pull, log_tie)
+            high = like - 0.5 * (new * pull).sum(1)
+            small = np.abs(step).max(1) < NEAR
+            falls = ~small & (high < value - 1e-9)
+            if not falls.any():
                 break
-            step = 0.5 * step
+            step[falls] *= 0.5
         alpha, value = new, high
-        if np.abs(step).max() < NEAR:
+        if small.all():
             break
     return alpha, bend
 
 
-def _update_pick(belief: Gaussian, row: Float, tie: float) -> Gaussian:
-    """The same for a pick, where y is a number: Newton inside a bracket, rank-one downdate."""
-    lifted = belief.cov @ row
-    start, var = float(row @ belief.mean), float(row @ lifted)
+def after_pick(belief: Gaussian, lifted: Float, start: float, var: float, tie: float) -> Gaussian:
+    """The same for a pick, where y is a number: Newton inside a bracket, rank-one downdate.
+    lifted = cov @ row (D,); start and var: mean and variance of y.
+    """
     low, high, alpha = 0.0, 1.0, 0.5  # the gradient lies between 0 and 1
     bend = 0.0
     for _ in range(ROUNDS):
@@ -232,7 +242,8 @@ def _update_pick(belief: Gaussian, row: Float, tie: float) -> Gaussian:
         if abs(new - alpha) < NEAR:
             break
         alpha = new
-    cov = np.multiply.outer((bend / (1.0 + bend * var)) * lifted, lifted)
+    root = sqrt(bend / (1.0 + bend * var)) * lifted
+    cov = np.multiply.outer(root, root)
     np.subtract(belief.cov, cov, out=cov)
     return Gaussian(belief.mean + alpha * lifted, cov)
 
@@ -308,32 +319,6 @@ def scores(belief: Gaussian, z: Float) -> tuple[Float, Float]:
     d = z.shape[1]
     var = np.einsum("nd,nd->n", z @ belief.cov[:d, :d], z)
     return z @ belief.mean[:d], np.sqrt(var.clip(0))
-
-
-def foretell(
-    belief: Gaussian, z: Array, shown: Sequence[int], outcome: Outcome, log_tie: float = log(TIE)
-) -> float:
-    """Probability of an outcome before it is learnt; z (m, d) in display order, `shown` their ids.
-
-    Pick of a pair: side bias included, given that one is picked. Grid: mean over (picked,
-    unpicked) pairs. A tie: its probability among the four outcomes.
-    """
-    if len(shown) > 2 and not outcome.word:
-        picked = np.array([i in outcome.picks for i in shown])
-        if picked.all():
-            return 0.5
-        gaps = (z[picked][:, None, :] - z[~picked][None, :, :]).reshape(-1, z.shape[1])
-        mean, std = scores(belief, gaps.astype(np.float64))
-        return float(chance(mean, std**2).mean())
-    answer = read(z, shown, outcome, 1.0)
-    if answer is None:
-        raise ValueError("a skip says nothing; only picks and ties are predicted")
-    y = answer.rows @ belief.mean
-    var = np.einsum("qd,qd->q", answer.rows @ belief.cov, answer.rows)
-    if answer.form[0] == "pick":
-        return float(chance(y[0], var[0]))
-    shrunk = y / np.sqrt(1.0 + np.pi * var / 8.0)
-    return float(np.exp(local(answer.form, shrunk[None], log_tie)[0][0]))
 
 
 @dataclass(frozen=True)

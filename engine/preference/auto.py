@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from engine import laplace
 from engine.data import Array, Comparison, Features, Outcome, Question, same_space
+from engine.meeting import Meeting
 from engine.preference import PREFERENCE
 from engine.preference.base import Prior
 
@@ -156,10 +157,25 @@ class Auto:
         held = [len(probs), *logs, float(np.log(probs.clip(LEAST) @ weights).mean())]
         return cls(prior.space, parts, weights, np.array(held))
 
-    def update(self, comparison: Comparison, features: Features) -> "Auto":
+    def meet(self, question: Question, outcome: Outcome, features: Features) -> Meeting:
+        """An answer that is not a skip, to be foretold and then learnt: `foretold`, `learnt`."""
         same_space(self.space, features.space)
-        parts = {n: p.update(comparison, features) for n, p in self.parts.items()}
+        items = features.of(question.items)
+        return Meeting([p.view(items) for p in self.parts.values()], question.items, outcome)
+
+    def foretold(self, met: Meeting) -> float:
+        return float(self.weights @ met.told)
+
+    def learnt(self, met: Meeting, strength: float) -> "Auto":
+        steps = zip(self.parts.items(), met.steps(strength), strict=True)
+        parts = {name: part.moved(made) for (name, part), made in steps}
         return Auto(self.space, parts, self.weights, self.held)
+
+    def update(self, comparison: Comparison, features: Features) -> "Auto":
+        if comparison.outcome.word == "skip":
+            return self
+        met = self.meet(comparison.question, comparison.outcome, features)
+        return self.learnt(met, comparison.strength)
 
     @property
     def linear(self) -> Any:
@@ -186,9 +202,8 @@ class Auto:
         return np.asarray(self.weights @ [p.prob(left, right) for p in self.parts.values()])
 
     def predict(self, question: Question, outcome: Outcome, features: Features) -> float:
-        """See laplace.foretell."""
-        told = [p.predict(question, outcome, features) for p in self.parts.values()]
-        return float(self.weights @ told)
+        """See meeting.foretell."""
+        return self.foretold(self.meet(question, outcome, features))
 
     def direction(self) -> Array:
         """The linear part's mean taste as a unit vector (d,); zeros before anything is known."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine import laplace
 from engine.data import Array, Comparison, Features, Outcome, Question, same_space
+from engine.meeting import View, foretell
 from engine.preference.base import Prior
 
 Z90 = 1.645
@@ -122,6 +123,12 @@ class BradleyTerry:
         same_space(self.space, features.space)
         answer = _read(comparison, features)
         made = laplace.update(laplace.Gaussian(self.mean, self.cov), answer, log(self.tie))
+        return self.moved(made)
+
+    def view(self, items: Array) -> View:
+        return View(laplace.Gaussian(self.mean, self.cov), items, log(self.tie))
+
+    def moved(self, made: laplace.Gaussian) -> "BradleyTerry":
         return BradleyTerry(self.space, made.mean, made.cov, self.scale, self.tie)
 
     def believe(self, vectors: Array) -> tuple[Array, Array]:
@@ -145,11 +152,11 @@ class BradleyTerry:
         return laplace.chance(mean.astype(np.float64), std.astype(np.float64) ** 2)
 
     def predict(self, question: Question, outcome: Outcome, features: Features) -> float:
-        """See laplace.foretell."""
+        """See meeting.foretell."""
         same_space(self.space, features.space)
         made = laplace.Gaussian(self.mean, self.cov)
         z = features.of(question.items)
-        return laplace.foretell(made, z, question.items, outcome, log(self.tie))
+        return foretell(made, z, question.items, outcome, log(self.tie))
 
     def direction(self) -> Array:
         """The mean taste as a unit vector (d,); zeros before anything is known."""

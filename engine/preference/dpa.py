@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from engine import laplace
 from engine.data import Array, Comparison, Features, Outcome, Question, same_space
+from engine.meeting import foretell
 from engine.preference.base import Prior
 
 Float = NDArray[np.float64]
@@ -113,10 +114,10 @@ class DPA:
         return laplace.chance(mean.astype(np.float64), std.astype(np.float64) ** 2)
 
     def predict(self, question: Question, outcome: Outcome, features: Features) -> float:
-        """See laplace.foretell."""
+        """See meeting.foretell."""
         same_space(self.space, features.space)
         z = features.of(question.items)
-        return laplace.foretell(self._held(), z, question.items, outcome)
+        return foretell(self._held(), z, question.items, outcome)
 
     def weights(self) -> Float:
         """w = s v as it is used (k,): logits for one unit of each axis."""

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from engine import fewshot, laplace
 from engine.data import Array, Comparison, Features, Outcome, Progress, Question, same_space
+from engine.meeting import foretell
 from engine.preference.base import Prior
 
 Float = NDArray[np.float64]
@@ -161,10 +162,10 @@ class FSPO:
         return laplace.chance(mean, std**2)
 
     def predict(self, question: Question, outcome: Outcome, features: Features) -> float:
-        """See laplace.foretell."""
+        """See meeting.foretell."""
         same_space(self.space, features.space)
         z = self._seen(features.of(question.items)).astype(np.float32)
-        return laplace.foretell(self._gauss, z, question.items, outcome)
+        return foretell(self._gauss, z, question.items, outcome)
 
     def direction(self) -> Array:
         """The taste as a unit vector (d,); zeros before anything is known."""

@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data import Array, Comparison, Features, Outcome, Question, same_space
+from engine.laplace import Gaussian
+from engine.meeting import View
 from engine.preference import PREFERENCE
 from engine.preference.base import Prior
 
@@ -70,6 +72,13 @@ class IdealPoint:
         same_space(self.space, features.space)
         return IdealPoint(self.space, self.inner.update(comparison, _bent([comparison], features)))
 
+    def view(self, items: Array) -> View:
+        found: View = self.inner.view(squares(items))
+        return found
+
+    def moved(self, made: Gaussian) -> "IdealPoint":
+        return IdealPoint(self.space, self.inner.moved(made))
+
     def believe(self, vectors: Array) -> tuple[Array, Array]:
         """Predicted liking (n,) and its posterior deviation (n,) of items (n, d), in logits."""
         found: tuple[Array, Array] = self.inner.believe(squares(vectors))
@@ -80,7 +89,7 @@ class IdealPoint:
         return np.asarray(self.inner.prob(squares(left), squares(right)))
 
     def predict(self, question: Question, outcome: Outcome, features: Features) -> float:
-        """See laplace.foretell."""
+        """See meeting.foretell."""
         same_space(self.space, features.space)
         asked = Features(features.space, np.array(question.items, np.int64),
                          squares(features.of(question.items)))  # fmt: skip

@@ -12,6 +12,7 @@ pal.learn or the middles of the kinds a pool has; without them two poles on each
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import log
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from engine import laplace
 from engine.data import Array, Comparison, Features, Outcome, Question, same_space
+from engine.meeting import View, foretell
 from engine.preference.base import Prior
 
 Float = NDArray[np.float64]
@@ -84,14 +86,17 @@ class PalPerson:
         same_space(prior.space, features.space)
         blank = cls.blank(prior)
         batches = laplace.pack([blank._read(c, features) for c in comparisons])
-        return blank._with(laplace.fit(blank._gauss(), batches)[0])
+        return blank.moved(laplace.fit(blank._gauss(), batches)[0])
 
     def update(self, comparison: Comparison, features: Features) -> "PalPerson":
         same_space(self.space, features.space)
-        return self._with(laplace.update(self._gauss(), self._read(comparison, features)))
+        return self.moved(laplace.update(self._gauss(), self._read(comparison, features)))
 
-    def _with(self, made: laplace.Gaussian) -> "PalPerson":
+    def moved(self, made: laplace.Gaussian) -> "PalPerson":
         return PalPerson(self.space, self.root, self.points, self.knobs, made.mean, made.cov)
+
+    def view(self, items: Array) -> View:
+        return View(self._gauss(), self._seen(items), log(laplace.TIE))
 
     def _gauss(self) -> laplace.Gaussian:
         return laplace.Gaussian(self.mean, self.cov)
@@ -120,10 +125,10 @@ class PalPerson:
         return laplace.chance(mean, std**2)
 
     def predict(self, question: Question, outcome: Outcome, features: Features) -> float:
-        """See laplace.foretell."""
+        """See meeting.foretell."""
         same_space(self.space, features.space)
         z = self._seen(features.of(question.items))
-        return laplace.foretell(self._gauss(), z, question.items, outcome)
+        return foretell(self._gauss(), z, question.items, outcome)
 
     def mixture(self) -> Float:
         """(K,) the nearest point of the simplex to the mean weights (Duchi et al. 2008)."""

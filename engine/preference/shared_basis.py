@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine import laplace
 from engine.data import Array, Comparison, Features, Outcome, Question, same_space
+from engine.meeting import foretell
 from engine.preference.base import Prior
 
 Float = NDArray[np.float64]
@@ -89,10 +90,10 @@ class SharedBasis:
         return laplace.chance(mean.astype(np.float64), std.astype(np.float64) ** 2)
 
     def predict(self, question: Question, outcome: Outcome, features: Features) -> float:
-        """See laplace.foretell."""
+        """See meeting.foretell."""
         same_space(self.space, features.space)
         z = (features.of(question.items) @ self.axes).astype(np.float32)
-        return laplace.foretell(laplace.Gaussian(self.mean, self.cov), z, question.items, outcome)
+        return foretell(laplace.Gaussian(self.mean, self.cov), z, question.items, outcome)
 
     def direction(self) -> Array:
         """The mean taste as a unit vector (d,); zeros before anything is known."""
