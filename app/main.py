@@ -29,6 +29,7 @@ from app.lane import BROKEN, Lane
 from app.limits import ALONE, LIMITS
 from app.security import Gate
 from app.studio import Studio
+from app.trim import one_heap
 from profiles import copies
 
 HERE = Path(__file__).parent
@@ -176,6 +177,7 @@ def serve(options: Any, draws: Any = None, say: Callable[[str], None] = lambda t
     from app import connections
     from app.cli import address
 
+    one_heap()
     gate, studio = make(options, draws)
     troubles.listen(Path(options.data_dir))
     copies.start(studio.store)
