@@ -54,7 +54,7 @@ def _newest(db: Database, limit: int, before: int | None) -> list[Sequence[Any]]
     rowsums.same(db, "audit", 0, "", rowsums.counted(db, "audit", "true", []))
     top = before if before is not None else 2**62
     rows = db.execute(f"{ROWS} WHERE id < ? ORDER BY id DESC LIMIT ?", [top, limit + 1]).fetchall()
-    for row, under in zip(rows, [*rows[1:], (0, START)], strict=True):
+    for row, under in zip(rows, [*rows[1:], (0, START)][: len(rows)], strict=True):
         last = len(rows) <= limit and row is rows[-1]
         if (row is not rows[-1] or last) and digest(under[-1], row[:-1]) != row[-1]:
             raise rowsums.lost("audit")

@@ -36,6 +36,12 @@ def test_rows_come_newest_first_and_the_chain_holds(store: Store) -> None:
     ].hex()
 
 
+def test_before_the_first_row_there_is_nothing(store: Store) -> None:
+    assert store.audit.newest() == []
+    store.audit.note(1, "export")
+    assert store.audit.newest(5, before=1) == []
+
+
 @pytest.mark.parametrize("change", [
     "UPDATE audit SET what = 'login' WHERE id = 2",
     "DELETE FROM audit WHERE id = 2",
