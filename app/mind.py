@@ -179,6 +179,7 @@ class Mind:
 
     def predict(self, question: Question, outcome: Outcome) -> float | None:
         """Probability of this outcome before it is learnt from; None for words such as skip."""
+        self._met = None
         if outcome.word or not self.knows(question):
             return None
         features = self.shelf.features

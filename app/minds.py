@@ -88,7 +88,8 @@ class Minds:
         # Answers, and those among them whose next question was prepared by then.
         self.votes = self.prepared = 0
         self._lately: deque[float] = deque(maxlen=BUSY)
-        # Questions that were handed out last: what is answered is found without asking the store.
+        # Questions handed out lately, first come first gone: what is answered is found without
+        # the store. Whose it is, is asked every time; whether its row is whole, by the write.
         self._asked: OrderedDict[int, Question] = OrderedDict()
         # Taken inside a mind's lock, never the other way round: one vote computes at a time, and
         # the others wait without asking for the interpreter, which costs more than the sums do.
