@@ -67,14 +67,19 @@ def test_a_grid_is_foretold_as_the_mean_of_its_pairs() -> None:
     assert found == pytest.approx(np.mean(told), abs=1e-12)
 
 
-def test_the_four_outcomes_of_a_pair_add_up_to_one_where_nothing_is_in_doubt() -> None:
+def test_ties_of_a_pair_are_as_likely_as_davidson_says_where_nothing_is_in_doubt() -> None:
     view = views(2)[0]
-    sure = View(laplace.Gaussian(view.belief.mean, 0 * view.belief.cov), view.items, view.log_tie)
-    words = [foretell(sure.belief, sure.items, (1, 2), Outcome((), w), sure.log_tie)
-             for w in ("both_good", "both_bad")]  # fmt: skip
-    picks = [foretell(sure.belief, sure.items, (1, 2), Outcome((i,)), sure.log_tie) for i in (1, 2)]
-    assert sum(picks) == pytest.approx(1.0)  # a pick is foretold given that one was picked
-    assert 0 < sum(words) < 1
+    sure = laplace.Gaussian(view.belief.mean, 0 * view.belief.cov)
+
+    def told(outcome: Outcome) -> float:
+        return foretell(sure, view.items, (1, 2), outcome, view.log_tie)
+
+    z, mean = view.items.astype(np.float64), view.belief.mean
+    gap = (z[0] - z[1]) @ mean[:3] + mean[3]
+    tie = np.exp(view.log_tie)
+    want = tie / (np.exp(gap / 2) + np.exp(-gap / 2) + tie)
+    assert told(Outcome((), "both_good")) + told(Outcome((), "both_bad")) == pytest.approx(want)
+    assert told(Outcome((1,))) == pytest.approx(1 / (1 + np.exp(-gap)))
 
 
 def test_the_mode_of_a_grid_is_where_the_slope_is_zero() -> None:
