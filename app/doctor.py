@@ -145,7 +145,7 @@ def _pictures(options: Options) -> dict[str, Any]:
     if draws.why_not:
         return found(draws.why_not, False, "mend it, or leave --pictures out for the small model")
     if not isinstance(draws, Own):
-        return found("the small model that ships (40 things, 96 pixels)")
+        return found("the small model that ships (some hundreds of things, 96 pixels)")
     told = draws.found
     size = f"{told.numbers[0] / 1e9:.2f} billion numbers"
     needs = f"about {draws.needs(2) / 1e9:.1f} GB in 16 bits, {draws.needs() / 1e9:.1f} in 32"

@@ -13,11 +13,15 @@ def starter(p: argparse.ArgumentParser) -> None:
                    help="only the adapter for a person's vector")  # fmt: skip
     p.add_argument("--device", default="auto", help="auto, cpu or cuda")
     p.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
-    p.add_argument("--whole", action="store_true",
-                   help="the whole collection, half of the time what is known")  # fmt: skip
+    p.add_argument("--gather", metavar="DIR",
+                   help="only fetch the icon packages into DIR, and write --pack")  # fmt: skip
+    p.add_argument("--pack", metavar="FILE",
+                   help="learn from all that --gather packed, not the collection")  # fmt: skip
     p.add_argument("--shipped", action="store_true", help="begin with the weights that ship")
     p.add_argument("--copies", type=int, default=16, help="variants of each drawing")
     p.add_argument("--batch", type=int, default=32)
+    p.add_argument("--crops", type=int, default=32, help="pieces a step of the autoencoder")
+    p.add_argument("--pairs", type=int, default=8, help="people a step of --personal")
     p.add_argument("--layers", type=int, default=8)
 
 

@@ -1,7 +1,7 @@
 """Which picture model draws: the one that ships, another one that a person pointed at, or none.
 
 Each answers the same questions: may it draw this prompt, how is it loaded, what is its name for
-adapters, what may be learnt with it. What only the shipped model has (40 things it knows, styles
+adapters, what may be learnt with it. What only the shipped model has (things it knows, styles
 and facts as conditions, an adapter that attends to a person) is asked here and nowhere else.
 """
 
@@ -66,8 +66,8 @@ class Starter:
             return ""
         names = ", ".join(found.nearest[:-1]) + f" or {found.nearest[-1]}"
         return (
-            "The small drawing model knows a few dozen everyday things, and this is not one of "
-            f"them. Nearest to it: {names}. These are from the collection."
+            "The small drawing model knows some hundreds of everyday things, and this is not one "
+            f"of them. Nearest to it: {names}. These are from the collection."
         )
 
     def told(self, prompt: str) -> Any:
@@ -82,11 +82,9 @@ class Starter:
 
     def things(self) -> list[str]:
         """What may be drawn ahead, in plain words."""
-        from engine.starter.drawer.data import lesson as words_of
-        from engine.starter.drawer.known import lesson
+        from engine.starter.drawer.known import lesson, plain
 
-        spoken = words_of()[0]
-        return [spoken[c][0] for c in lesson().concepts]
+        return [plain(c) for c in lesson().concepts]
 
     def load(self, _cpu: bool) -> Any:
         # Asked by its module, so that a test may put another in its place.

@@ -26,7 +26,7 @@ const STUCK = [
   [t("The studio cannot be reached."), t("Its window was closed, or the machine sleeps. Start it again: nothing that was saved is lost, and an answer on its way is sent again.")],
   [t("Everything is slow."), t("Something else uses the machine, or a tuning runs: pause it on Keep. Writing needs 2 GB of free memory.")],
   [t("It does not know my taste."), t("Look at how often it guesses right on My taste. Near half means: not yet, or that your choices follow something it cannot measure. Ten more answers usually tell.")],
-  [t("The drawings look rough."), t("The model that ships is small and knows 40 things at 96 pixels. The collection, or a model of your own, does better.")],
+  [t("The drawings look rough."), t("The model that ships is small and knows some hundreds of things at 96 pixels. The collection, or a model of your own, does better.")],
   [t("Something is damaged or lost."), t("In a terminal, launch.py doctor says what is wrong and what to do; launch.py restore-backup lists the safety copies.")],
 ];
 

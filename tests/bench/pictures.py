@@ -111,8 +111,10 @@ def _steps(backbone: Any, rounds: int, seed: int) -> Any:
     """Peer first: PEFT's layers must come off again before ours go on."""
     import torch
 
+    from engine.starter.drawer.shape import CHANNELS
+
     made = torch.Generator().manual_seed(seed)
-    latents = torch.randn(8, 4, 24, 24, generator=made)
+    latents = torch.randn(8, CHANNELS, 24, 24, generator=made)
     theirs = Peer(backbone, latents)
     times = {"theirs": _timed(theirs.step, rounds)}
     theirs.close()

@@ -46,6 +46,7 @@ def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any
         "memorised": memorised(drawn, asked, real, taught), "four_pictures_s": four(backbone),
     }  # fmt: skip
     figures |= seen(backbone, judge, taught, words, seed)
+    figures |= others(backbone, judge, words, seed)
     rows: list[dict[str, Any]] = [
         {"what": "style", "name": s, **judge.figures(*only(drawn, asked, 1, s))}
         for s in STYLES
@@ -70,6 +71,20 @@ def seen(backbone: Any, judge: Any, known: Any, words: Any, seed: int) -> dict[s
     asked = [(r["concept"], r["style"], 9) for r in some]
     found = judge.figures(samples(backbone, asked, words, seed), asked)
     return {f"{k}_taught": v for k, v in found.items()}
+
+
+def others(backbone: Any, judge: Any, words: Any, seed: int) -> dict[str, float]:
+    """Things it was taught beside the lesson, one drawing each, the styles in turn."""
+    from engine.starter.drawer.data import STYLES
+    from engine.starter.drawer.known import lesson, plain
+
+    names = [c for c in lesson().concepts if c not in words]
+    if not names:
+        return {}
+    asked = [(c, STYLES[k % len(STYLES)], 17) for k, c in enumerate(names)]
+    drawn = samples(backbone, asked, {c: [plain(c)] for c in names}, seed)
+    return {"concept_top5_others": judge.figures(drawn, asked)["concept_top5"],
+            "others": float(len(names))}  # fmt: skip
 
 
 def samples(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.starter.drawer.data import GROUNDS, STYLES, lesson, widened
+from engine.starter.drawer.data import GROUNDS, STYLES, lesson
 
 # How people may call each drawing style.
 SPOKEN = {
@@ -26,7 +26,7 @@ SPOKEN = {
 }
 MOODS = ("sleepy", "happy", "little", "old", "big", "funny", "cute", "beautiful", "lonely", "shiny")
 FORMS = ("{thing}", "a {thing}", "the {thing}", "a drawing of a {thing}", "{thing} icon")
-PER_STYLE, PER_GROUND = 8, 3
+PER_STYLE, PER_GROUND = 8, 4
 
 
 def caption(thing: str, made: Any, style: str = "", ground: str = "") -> str:
@@ -43,29 +43,27 @@ def caption(thing: str, made: Any, style: str = "", ground: str = "") -> str:
 
 
 class Captions:
-    """All captions there are, by number: `choose` finds one that is true of a drawing."""
+    """All captions there are, by number. `table` (concepts, styles + grounds, PER_STYLE): the
+    numbers of those that are true of a concept in a style, or on a ground.
+    """
 
     def __init__(self, seed: int = 0, concepts: Sequence[str] | None = None) -> None:
-        lessons = widened()
         made = np.random.default_rng(seed)
-        self.texts: list[str] = [""]
         number: dict[str, int] = {"": 0}
-        self._true: dict[tuple[int, str], list[int]] = {}
-        for c, concept in enumerate(concepts or lesson()[0]):
-            things = [concept, *lessons[concept], lessons[concept][0]]
-            for key, count in self._keys():
-                style, ground = (key, "") if key in STYLES else ("", key)
-                for _ in range(count):
-                    said = caption(str(made.choice(things)), made, style, ground)
-                    k = number.setdefault(said, len(self.texts))
-                    if k == len(self.texts):
-                        self.texts.append(said)
-                    self._true.setdefault((c, key), []).append(k)
+        names = list(concepts or lesson()[0])
+        keys = [*((s, "") for s in STYLES), *(("", g) for g in GROUNDS)]
+        self.table = np.zeros((len(names), len(keys), PER_STYLE), np.int32)
+        for c, concept in enumerate(names):
+            things = [*self.things(concept), self.things(concept)[-1]]
+            for k, (style, ground) in enumerate(keys):
+                said = [caption(str(made.choice(things)), made, style, ground)
+                        for _ in range(PER_STYLE if style else PER_GROUND)]  # fmt: skip
+                rows = [number.setdefault(s, len(number)) for s in said]
+                self.table[c, k] = np.resize(rows, PER_STYLE)
+        self.texts = list(number)
 
     @staticmethod
-    def _keys() -> list[tuple[str, int]]:
-        return [*((s, PER_STYLE) for s in STYLES), *((g, PER_GROUND) for g in GROUNDS)]
-
-    def choose(self, concept: int, style: int, ground: int, made: Any) -> int:
-        key = STYLES[style] if made.random() < 0.65 else list(GROUNDS)[ground]
-        return int(made.choice(self._true[concept, key]))
+    def things(concept: str) -> list[str]:
+        """What a concept is called, its plainest word last."""
+        words = lesson()[0].get(concept, [])
+        return [concept, *words, *words[:1]]

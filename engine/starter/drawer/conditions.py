@@ -38,21 +38,21 @@ WHITE = {"ground red": (1.0, 1.0), "ground green": (1.0, 1.0), "ground blue": (1
 
 
 class Words:
-    """Token states and sentence vectors of short texts, remembered."""
+    """Token states and sentence vectors of short texts, remembered; read `size` at a time."""
 
-    def __init__(self, encoder: Any = None) -> None:
+    def __init__(self, encoder: Any = None, size: int = 64) -> None:
         if encoder is None:
             from engine.encoders.minilm import MiniLM
 
             encoder = MiniLM()
-        self.encoder = encoder
+        self.encoder, self.size = encoder, size
         self._known: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def of(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """(n, TOKENS, 384) states, zero behind the last token; (n, 384) sentence vectors."""
         new = sorted({t for t in texts if t and t not in self._known})
-        for start in range(0, len(new), 64):
-            part = new[start : start + 64]
+        for start in range(0, len(new), self.size):
+            part = new[start : start + self.size]
             states, sentences = self.encoder.states(part, TOKENS)
             for text, state, sentence in zip(part, states, sentences, strict=True):
                 self._known[text] = state, sentence

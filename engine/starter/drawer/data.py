@@ -9,6 +9,7 @@ import io
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,20 +56,12 @@ class Drawings:
         return len(self.pixels)
 
 
+@cache
 def lesson() -> tuple[dict[str, list[str]], set[tuple[str, str]]]:
     """Concepts with their other words, and the (concept, style) pairs kept out of training."""
     told = tomllib.loads((HERE / "concepts.toml").read_text())
     apart = {(c, s) for c in told["apart"]["concepts"] for s in told["apart"]["styles"]}
     return told["concepts"], apart
-
-
-def widened() -> dict[str, list[str]]:
-    """The concepts of the lesson first, then every other of the pool under its own name."""
-    from engine.starter.pool import pictures
-
-    concepts, _ = lesson()
-    return {**concepts, **{r["concept"]: [r["concept"]] for r in pictures().records
-                           if r["concept"] not in concepts}}  # fmt: skip
 
 
 def read(names: Sequence[str] | None = None, side: int = SIDE) -> list[dict[str, Any]]:
@@ -112,13 +105,13 @@ def recoloured(picture: Image.Image, turn: float, chroma: float, light: float) -
     """
     pixels = np.asarray(picture, np.float32) / 255
     grey = pixels @ np.array([0.299, 0.587, 0.114], np.float32)
-    spun = pixels @ _turning(turn)
+    spun = pixels @ turning(turn)
     mixed = grey[..., None] + (spun - grey[..., None]) * chroma
     toned = np.clip(mixed, 0, 1) ** light
     return Image.fromarray((np.clip(toned, 0, 1) * 255 + 0.5).astype(np.uint8))
 
 
-def _turning(turn: float) -> Array:
+def turning(turn: float) -> Array:
     """A rotation of RGB about its grey axis; greys stay."""
     c, s = np.cos(2 * np.pi * turn), np.sin(2 * np.pi * turn)
     third, root = 1 / 3, np.sqrt(1 / 3)

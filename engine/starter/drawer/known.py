@@ -1,6 +1,7 @@
 """The shipped picture model: what it was taught, which prompts it knows, and how it is loaded."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,7 +22,9 @@ GATE = 0.60
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """What lesson.json says of the weights beside it. `named`: None until it was measured."""
+    """What lesson.json says of the weights beside it: things that it was taught and judged by,
+    others it was only taught (`also`). `named`: None until it was measured.
+    """
 
     concepts: tuple[str, ...]
     styles: tuple[str, ...]
@@ -29,6 +32,7 @@ class Lesson:
     mean: Array
     std: Array
     named: float | None = None
+    also: tuple[str, ...] = ()
 
     @property
     def leads(self) -> bool:
@@ -41,7 +45,8 @@ def lesson(folder: Path = MODEL) -> Lesson:
     told = json.loads((folder / "lesson.json").read_text())
     mean, std = (np.array(told[k], np.float32) for k in ("mean", "std"))
     concepts, styles, facts = (tuple(told[k]) for k in ("concepts", "styles", "facts"))
-    return Lesson(concepts, styles, facts, mean, std, told.get("named"))
+    also = tuple(told.get("also", ()))
+    return Lesson(concepts, styles, facts, mean, std, told.get("named"), also)
 
 
 def ships(folder: Path = MODEL) -> bool:
@@ -59,26 +64,54 @@ class Nearness:
 
 def nearness(prompt: str, encode: Any, count: int = 3) -> Nearness:
     """`encode` texts -> (n, 384) unit vectors. A known word in the prompt is enough."""
+    told, asked = lesson(), encode([prompt])[0]
+    words = {c: called(c) for c in (*told.concepts, *told.also)}
+    said = [c for c in words if any(_says(prompt, w) for w in words[c])]
+    best = dict.fromkeys(told.concepts, -1.0) | _described(told.concepts, asked)
+    spoken = [(c, w) for c in told.concepts if c in own_words() for w in words[c]]
+    for (c, _), fit in zip(spoken, encode([w for _, w in spoken]) @ asked, strict=True):
+        best[c] = max(best[c], float(fit))
+    order = [*said, *sorted(set(best) - set(said), key=lambda c: -best[c])]
+    top = max(best.values())
+    nearest = tuple(plain(c) for c in order[:count])
+    return Nearness(bool(said) or top >= NEAR, nearest, top)
+
+
+def own_words() -> dict[str, list[str]]:
     from engine.starter.drawer.data import lesson as words_of
 
-    spoken = words_of()[0]
-    known = [c for c in lesson().concepts if c in spoken]
-    things = [(c, w) for c in known for w in (c, *spoken[c])]
-    vectors = encode([w for _, w in things])
-    fits = vectors @ encode([prompt])[0]
-    best = {c: max(f for (k, _), f in zip(things, fits, strict=True) if k == c) for c in known}
-    said = [c for c, w in things if _says(prompt, w)]
-    order = sorted(known, key=lambda c: (c not in said, -best[c]))
-    top = float(best[order[0]])
-    return Nearness(bool(said) or top >= NEAR, tuple(spoken[c][0] for c in order[:count]), top)
+    return words_of()[0]
+
+
+def plain(concept: str) -> str:
+    """What people call it: "monkey" for "monkey face"."""
+    return own_words().get(concept, [concept.removesuffix(" face")])[0]
+
+
+def called(concept: str) -> list[str]:
+    """All that it is called."""
+    return [concept, plain(concept), *own_words().get(concept, [])]
+
+
+def _described(concepts: Sequence[str], asked: Array) -> dict[str, float]:
+    """How near the collection's own words for a thing are to what is asked for."""
+    from engine.starter.pool import pictures
+
+    pool = pictures()
+    row = {r["concept"]: k for k, r in enumerate(pool.records)}
+    fits = pool.captions @ asked
+    return {c: float(fits[row[c]]) for c in concepts if c in row}
 
 
 def _says(prompt: str, word: str) -> bool:
     return f" {word.lower()} " in f" {' '.join(prompt.lower().replace(',', ' ').split())} "
 
 
-def starter(folder: Path = MODEL) -> Any:
-    """The shipped model as a Diffusion backbone, in 32 bits on the CPU or the chosen device."""
+def starter(folder: Path = MODEL, words: Any = None) -> Any:
+    """The shipped model as a Diffusion backbone, in 32 bits on the CPU or the chosen device.
+
+    `words`: what reads prompts, where it is not MiniLM itself (engine/starter/drawer/pack.py).
+    """
     from engine.backbones.diffusion import Diffusion
     from engine.device import choose
     from engine.loading import LOADING, fingerprint
@@ -90,4 +123,4 @@ def starter(folder: Path = MODEL) -> Any:
     with LOADING:
         pipe = load(folder).to(device)
     name = f"starter-pictures-{fingerprint(pipe.transformer)}"
-    return Diffusion(name, Drawer(pipe, Words()), device, STEPS, GUIDANCE)
+    return Diffusion(name, Drawer(pipe, words or Words()), device, STEPS, GUIDANCE)

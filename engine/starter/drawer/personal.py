@@ -33,7 +33,7 @@ COMMAND = "launch.py train-starter --personal"
 FILE = Path(__file__).parent / "personal.safetensors"
 GROUP, DROPPED = 4, 0.1
 # Full strength of the slider, chosen on people of other seeds than those of bench ppd.
-FULL = 2.5
+FULL = 3.2
 # The length of a vector after 24 pairs, the most that a teacher gave. Longer ones, of somebody well
 # known, pulled drawings to pieces (docs/log.md).
 LONGEST = 2.5
@@ -116,18 +116,19 @@ class Lesson:
         """(B, 2) errors of the adapter, of the base, and how far the adapter's guess lies from the
         base's when that is told the lean; one noise and one time a pair.
         """
-        clean = self.lot.latents[torch.from_numpy(pairs).flatten()]
-        noise = torch.randn(len(pairs), *clean.shape[1:], generator=self.noise)
-        times = torch.sigmoid(torch.randn(len(pairs), generator=self.noise) + 0.5)
+        face, place = self.backbone.face, self.backbone.device
+        clean = self.lot.latents[torch.from_numpy(pairs).flatten()].to(place)
+        noise = torch.randn(len(pairs), *clean.shape[1:], generator=self.noise).to(place)
+        times = torch.sigmoid(torch.randn(len(pairs), generator=self.noise) + 0.5).to(place)
         twice = torch.arange(len(pairs)).repeat_interleave(2)
-        told = {k: v[things[twice]] for k, v in self.told.items()}
-        face, people = self.backbone.face, self.crowd.vectors[who]
+        told = {k: v[things[twice].to(place)] for k, v in self.told.items()}
+        people = self.crowd.vectors[who].to(place)
         dropped = torch.from_numpy(self.rng.random(len(pairs)) < DROPPED)
-        rows = torch.where(dropped, -1, torch.arange(len(pairs)))[twice]
+        rows = torch.where(dropped, -1, torch.arange(len(pairs)))[twice].to(place)
         mixed, steps, target = face.noised(clean, noise[twice], times[twice])
         with torch.no_grad():
             base = face.predict(mixed, steps, told)
-            leans = self.crowd.leans[who] * ~dropped[:, None]
+            leans = (self.crowd.leans[who] * ~dropped[:, None]).to(place)
             told_more = {**told, "pooled_projections": _added(told, leans[twice])}
             leaned = face.predict(mixed, steps, told_more)
         with self.adapter.on(self.backbone.trainable(), people, rows, late=1.0):
@@ -202,14 +203,14 @@ class Watch:
         return found
 
 
-def learn(plan: Plan, out: Path, say: Callable[[str], None]) -> Path:
+def learn(plan: Plan, out: Path, say: Callable[[str], None], words: Any = None) -> Path:
     """Teach from the shipped weights; `out` always holds the best adapter so far."""
     from engine.encoders.starter_picture import StarterPicture
     from engine.starter.drawer.known import starter
     from engine.starter.prior import prior
 
     out.mkdir(parents=True, exist_ok=True)
-    backbone, encode = starter(), StarterPicture().encode
+    backbone, encode = starter(words=words), StarterPicture().encode
     lot = Lot.of(backbone.face.pipe.vae, encode, 8, plan.seed)
     crowd = Crowd.of(lot, plan.people, prior("picture"), plan.seed + 1)
     others = Crowd.of(lot, 4 * WATCHED, prior("picture"), plan.seed + 2)

@@ -7,7 +7,7 @@ ended at any moment goes on with --resume. The same program on a CPU and on a GP
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from engine.starter.drawer.captions import Captions
 from engine.starter.drawer.clock import Clock
 from engine.starter.drawer.conditions import Scale, Words
 from engine.starter.drawer.known import lesson
-from engine.starter.drawer.teach import BATCH, Deck, Teacher
+from engine.starter.drawer.pack import Pack, gather
+from engine.starter.drawer.teach import BATCH, Deck, Said, Teacher
 
 HERE = Path(__file__).parent
 MODEL = HERE / "model"
@@ -42,22 +43,36 @@ class Wanted:
     resume: bool = False
     steps: int = 0
     batch: int = BATCH
+    crops: int = small.BATCH
     layers: int = 8
     heads: int = 6
     copies: int = COPIES
     concepts: tuple[str, ...] = ()
     seed: int = 0
-    whole: bool = False
+    pack: Path | None = None
     shipped: bool = False
 
-    @property
-    def names(self) -> list[str]:
-        """What is drawn, the lesson's own concepts first."""
-        return list(self.concepts or (data.widened() if self.whole else data.lesson()[0]))
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What is learnt from: drawings, what they are of (the lesson's own things first), words."""
+
+    drawings: data.Drawings
+    names: tuple[str, ...]
+    words: Words
+
+    @classmethod
+    def of(cls, wanted: Wanted) -> "Given":
+        if wanted.pack is None:
+            names = wanted.concepts or tuple(data.lesson()[0])
+            return cls(data.build(wanted.copies, wanted.seed, names), names, Words())
+        pack = Pack.load(wanted.pack)
+        drawings = pack.build(wanted.copies, wanted.seed, wanted.device)
+        return cls(drawings, pack.names, Words(pack.words(wanted.device), 2048))
 
 
-def autoencoder(wanted: Wanted, say: Callable[[str], None]) -> Any:
-    """Learnt from every drawing of the pool: half of the time, evened, and the rest again."""
+def autoencoder(wanted: Wanted, say: Callable[[str], None], given: Given | None = None) -> Any:
+    """Learnt from all there is: half of the time, evened, and the rest again."""
     place = wanted.out / "vae"
     kind: Any = AutoencoderTiny
     if wanted.shipped and not place.exists():
@@ -66,26 +81,35 @@ def autoencoder(wanted: Wanted, say: Callable[[str], None]) -> Any:
         shipped.save_pretrained(place)
     if (wanted.resume or wanted.shipped) and (place / "config.json").exists():
         return kind.from_pretrained(place, local_files_only=True, use_safetensors=True).eval()
-    from engine.starter.pool import pictures
-
-    names = wanted.concepts or tuple(sorted({r["concept"] for r in pictures().records}))
-    pixels = data.build(min(4, wanted.copies), 1, names).pixels
-    made = shape.autoencoder(WIDTH)
+    pixels = seen(wanted, given)
+    some = pixels[:: max(1, len(pixels) // 600)]
+    made = shape.autoencoder(WIDTH).to(wanted.device, memory_format=torch.channels_last)
+    held = torch.from_numpy(pixels).to(wanted.device)
     for again in (False, True):
         if again:
-            small.even(made, pixels[::97])
+            small.even(made, some)
         clock = Clock(wanted.vae_minutes / 2, wanted.steps // 2)
-        for each in small.teach(made, pixels, clock, wanted.seed + again):
+        for each in small.teach(made, held, clock, wanted.seed + again, wanted.crops):
             say(f"autoencoder step {each.done}: loss {each.metrics['loss']:.3f}")
-    small.settle(made, pixels[::97])
+    small.settle(made, some)
     made.save_pretrained(place)
     return made
+
+
+def seen(wanted: Wanted, given: Given | None) -> Any:
+    """Pixels for the autoencoder: the pack's, or every drawing of the pool."""
+    from engine.starter.pool import pictures
+
+    if wanted.pack is not None and given is not None:
+        return given.drawings.pixels
+    names = wanted.concepts or tuple(sorted({r["concept"] for r in pictures().records}))
+    return data.build(min(4, wanted.copies), 1, names).pixels
 
 
 def finer(vae: Any, wanted: Wanted, minutes: float, say: Callable[[str], None]) -> None:
     """More time for the decoder alone: latents stay what the transformer has learnt."""
     vae.encoder.requires_grad_(False)
-    pixels = data.build(min(4, wanted.copies), 2).pixels
+    pixels = torch.from_numpy(data.build(min(4, wanted.copies), 2).pixels).to(vae.device)
     for each in small.teach(vae, pixels, Clock(minutes, wanted.steps), wanted.seed + 7):
         say(f"decoder step {each.done}: loss {each.metrics['loss']:.3f}")
     vae.encoder.requires_grad_(True)
@@ -97,14 +121,14 @@ def make(wanted: Wanted, say: Callable[[str], None] = print) -> Path:
     wanted.out.mkdir(parents=True, exist_ok=True)
     if not wanted.resume:
         shutil.rmtree(wanted.out / "checkpoints", ignore_errors=True)
-    vae = autoencoder(wanted, say)
-    names, words = wanted.names, Words()
-    drawings = data.build(wanted.copies, wanted.seed, names)
+    given = Given.of(wanted)
+    vae, drawings, words = autoencoder(wanted, say, given), given.drawings, given.words
     scale = meaning(wanted, drawings)
-    deck = Deck.of(small.latents_of(vae, drawings.pixels), drawings, scale, words,
-                   Captions(wanted.seed, names), wanted.device)  # fmt: skip
-    if wanted.whole:
-        deck = deck.centred(len(data.lesson()[0]))
+    core = len(data.lesson()[0]) if wanted.pack else 0
+    latents = small.latents_of(vae.to(wanted.device), drawings.pixels).half()
+    captions = Captions(wanted.seed, given.names)
+    deck = Deck.of(latents, drawings, scale, Said(captions, words), core)
+    say(f"{len(latents)} pictures, {len(captions.texts)} captions")
     torch.manual_seed(wanted.seed)
     model = shape.transformer(wanted.heads, wanted.layers)
     if wanted.shipped:
@@ -122,7 +146,7 @@ def make(wanted: Wanted, say: Callable[[str], None] = print) -> Path:
         if time.monotonic() - shown > SHEETS or told["share"] >= 1:
             shown = time.monotonic()
             sheets(vae, teacher.average, words, wanted, each.done)
-    return finished(vae, teacher, scale, wanted)
+    return finished(vae, teacher, scale, wanted, given)
 
 
 def meaning(wanted: Wanted, drawings: data.Drawings) -> Scale:
@@ -143,7 +167,7 @@ def sheets(vae: Any, model: Any, words: Words, wanted: Wanted, step: int) -> Non
         pipeline.apart_sheet(pipe, words).save(place / f"apart-{step:07d}.png")
 
 
-def finished(vae: Any, teacher: Teacher, scale: Scale, wanted: Wanted) -> Path:
+def finished(vae: Any, teacher: Teacher, scale: Scale, wanted: Wanted, given: Given) -> Path:
     """The averaged weights as an SD3 pipeline in 16 bits, and what its facts mean."""
     place = wanted.out / "model"
     shutil.rmtree(place, ignore_errors=True)
@@ -154,27 +178,43 @@ def finished(vae: Any, teacher: Teacher, scale: Scale, wanted: Wanted) -> Path:
         state = getattr(pipe, part).state_dict()
         save_file({k: v.half().contiguous() for k, v in state.items()}, str(path),
                   metadata={"format": "pt"})  # fmt: skip
+    judged = judged_by(given.names)
     told = {
-        "concepts": wanted.concepts or list(data.lesson()[0]), "styles": data.STYLES,
-        "facts": data.FACTS, "mean": scale.mean.tolist(), "std": scale.std.tolist(),
+        "concepts": judged, "also": [n for n in given.names if n not in judged],
+        "styles": data.STYLES, "facts": data.FACTS,
+        "mean": scale.mean.tolist(), "std": scale.std.tolist(),
         "steps": teacher.steps, "seen": teacher.seen, "side": data.SIDE,
-        "drawings": len(teacher.deck.drawings) // wanted.copies,
+        "drawings": len(given.drawings) // wanted.copies,
     }  # fmt: skip
     checkpoints.write_atomic(place / "lesson.json", json.dumps(told, indent=1))
     return place
 
 
+def judged_by(names: Sequence[str]) -> list[str]:
+    """Those of the collection, whose words describe them and whom bench starter can judge."""
+    from engine.starter.pool import pictures
+
+    there = {r["concept"] for r in pictures().records}
+    return [n for n in names if n in there]
+
+
 def run(given: Any) -> int:
     """What `launch.py train-starter` was given."""
+    pack = Path(given.pack) if given.pack else None
+    if given.gather:
+        print(f"The pack lies in {gather(Path(given.gather), pack or Path('starter-pack.npz'))}")
+        return 0
+    device = choose().name if given.device == "auto" else given.device
     if given.personal:
         from engine.starter.drawer.personal import Plan, learn
 
-        print(f"The adapter lies in {learn(Plan(given.minutes), Path(given.out), told)}")
+        words = Words(Pack.load(pack).words(device)) if pack else None
+        plan = Plan(given.minutes, pairs=given.pairs, check=10 * given.minutes)
+        print(f"The adapter lies in {learn(plan, Path(given.out), told, words)}")
         return 0
-    device = choose().name if given.device == "auto" else given.device
     wanted = Wanted(Path(given.out), given.minutes, given.vae_minutes, device, given.resume,
                     batch=given.batch, layers=given.layers, copies=given.copies,
-                    whole=given.whole, shipped=given.shipped)  # fmt: skip
+                    pack=pack, shipped=given.shipped, crops=given.crops)  # fmt: skip
     if given.decoder_minutes:
         vae = autoencoder(replace(wanted, resume=True), told)
         finer(vae, wanted, given.decoder_minutes, told)

@@ -1,7 +1,7 @@
 """The parts of the starter picture model, as diffusers builds them.
 
-A small autoencoder (4 x smaller, 4 channels) and an SD3-shaped transformer over an 8 by 8 grid of
-tokens, so that the SD3 pipeline, its schedulers and its adapters take it as it is. The text
+A small autoencoder (4 x smaller, 8 channels) and an SD3-shaped transformer over a 12 by 12 grid
+of tokens, so that the SD3 pipeline, its schedulers and its adapters take it as it is. The text
 encoders are absent: conditions come from conditions.py.
 """
 
@@ -15,7 +15,7 @@ from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
 from engine.starter.drawer.conditions import WIDTH, WORDS
 from engine.starter.drawer.data import SIDE
 
-CHANNELS, SMALLER, PATCH = 4, 4, 3
+CHANNELS, SMALLER, PATCH = 8, 4, 2
 
 
 def autoencoder(width: int = 32) -> Any:

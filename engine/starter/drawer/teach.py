@@ -8,7 +8,7 @@ the last steps is what ships. The same code runs on a GPU; data lie on the devic
 import time
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,60 +27,72 @@ BATCH, RATE, DECAY, EVERY = 32, 1e-3, 0.999, 300.0
 LEAN = 0.7
 # How often each condition is told.
 TELL_TEXT, TELL_STYLE, TELL_FACT, TELL_FACTS, TELL_GROUND, TELL_ANY = 0.9, 0.75, 0.6, 0.5, 0.8, 0.9
-# Where the whole pool is shown, half of the pictures are of the lesson's own concepts.
-CORE = 0.5
+# Where more than the lesson is shown, so many of the pictures are of the lesson's own concepts.
+CORE = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """Captions, and who reads them."""
+
+    captions: Captions
+    words: Words
 
 
 @dataclass
 class Deck:
-    """All that a batch is dealt from: latents (n, 4, h, w), the drawings' facts, and captions."""
+    """All that a batch is dealt from, on one device: latents (n, c, h, w), what is true of them,
+    and captions with their states. `reach` (n,): running chances with which they are dealt.
+    """
 
     latents: torch.Tensor
-    drawings: Drawings
     facts: torch.Tensor
-    captions: Captions
+    concept: torch.Tensor
+    style: torch.Tensor
+    ground: torch.Tensor
+    altered: torch.Tensor
+    said: torch.Tensor
     states: torch.Tensor
     sentences: torch.Tensor
-    reach: NDArray[np.float64]
+    reach: torch.Tensor
 
     @classmethod
-    def of(cls, latents: torch.Tensor, drawings: Drawings, scale: Scale, words: Words,
-           captions: Captions, device: str = "cpu") -> "Deck":  # fmt: skip
-        states, sentences = words.of(captions.texts)
-        facts = torch.from_numpy(scale.apply(drawings.facts))
-        return cls(latents.to(device), drawings, facts.to(device), captions,
-                   states.half().to(device), sentences.to(device),
-                   reach(drawings.concept, 0))  # fmt: skip
+    def of(cls, latents: torch.Tensor, drawings: Drawings, scale: Scale, said: "Said",
+           core: int = 0) -> "Deck":  # fmt: skip
+        """On the device of the latents (n, c, h, w), which are of `drawings`, in order."""
+        captions, (states, sentences) = said.captions, said.words.of(said.captions.texts)
+        facts, device = torch.from_numpy(scale.apply(drawings.facts)), latents.device
+        true = (torch.from_numpy(v.astype(np.int64)) for v in (
+            drawings.concept, drawings.style, drawings.ground))  # fmt: skip
+        chances = torch.from_numpy(reach(drawings.concept, core).astype(np.float32))
+        held = (latents, facts, *true, torch.from_numpy(drawings.altered),
+                torch.from_numpy(captions.table.astype(np.int64)), states.half(), sentences,
+                chances)  # fmt: skip
+        return cls(*(each.to(device) for each in held))
 
-    def centred(self, core: int) -> "Deck":
-        """The same, with the first `core` concepts as CORE of what is dealt."""
-        return replace(self, reach=reach(self.drawings.concept, core))
+    def deal(self, size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Latents, text states (B, TOKENS, 384), vectors (B, WIDTH), with parts left out.
 
-    def deal(self, size: int, made: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Latents, text states (B, TOKENS, 384), vectors (B, WIDTH), with parts left out."""
-        rows = np.searchsorted(self.reach, made.random(size), side="right")
-        told = made.random((7, size))
-        told_any = told[0] < TELL_ANY
-        said = np.array([
-            self.captions.choose(int(self.drawings.concept[r]), int(self.drawings.style[r]),
-                                 int(self.drawings.ground[r]), made) for r in rows
-        ])  # fmt: skip
-        said[~(told_any & (told[1] < TELL_TEXT))] = 0
+        A recoloured drawing always tells some of its facts: otherwise its colours would pass for
+        those of its style.
+        """
         place = self.latents.device
-        extra = np.zeros((size, len(STYLES)), np.float32)
-        extra[np.arange(size), self.drawings.style[rows]] = told_any & (told[2] < TELL_STYLE)
-        mask = made.random((size, len(FACTS))) < TELL_FACT
-        mask[:, : len(TOLD)] &= (told[3] < TELL_FACTS)[:, None]
-        mask[:, len(TOLD) :] = (told[4] < TELL_GROUND)[:, None]
-        mask &= told_any[:, None]
-        shown = torch.from_numpy(mask.astype(np.float32)).to(place)
-        index = torch.from_numpy(rows).to(place)
-        texts = torch.from_numpy(said).to(place)
-        vector = torch.cat([
-            self.sentences[texts] * LOUD, torch.from_numpy(extra).to(place),
-            self.facts[index] * shown, shown,
-        ], 1)  # fmt: skip
-        return self.latents[index], self.states[texts].float(), vector
+        rows = torch.searchsorted(self.reach, torch.rand(size, device=place))
+        rows = rows.clamp(max=len(self.latents) - 1)
+        chance = torch.rand(7, size, device=place)
+        told = chance[0] < TELL_ANY
+        style, altered = self.style[rows], self.altered[rows]
+        key = torch.where(chance[5] < 0.65, style, len(STYLES) + self.ground[rows])
+        pick = (chance[6] * self.said.shape[2]).long()
+        said = self.said[self.concept[rows], key, pick] * (told & (chance[1] < TELL_TEXT))
+        shown = torch.nn.functional.one_hot(style, len(STYLES)).float()
+        shown = shown * (told & (chance[2] < TELL_STYLE))[:, None]
+        mask = torch.rand(size, len(FACTS), device=place) < TELL_FACT
+        mask[:, : len(TOLD)] &= ((chance[3] < TELL_FACTS) | altered)[:, None]
+        mask[:, len(TOLD) :] = (chance[4] < TELL_GROUND)[:, None]
+        facts = (mask & told[:, None]).float()
+        vector = torch.cat([self.sentences[said] * LOUD, shown, self.facts[rows] * facts, facts], 1)
+        return self.latents[rows].float(), self.states[said].float(), vector
 
 
 def reach(concept: NDArray[Any], core: int) -> NDArray[np.float64]:
@@ -97,11 +109,12 @@ def loss_of(model: Any, x: torch.Tensor, states: torch.Tensor, vector: torch.Ten
             t: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:  # fmt: skip
     """(B,) squared errors of the direction, mean over the latent. t (B,) in 0..1."""
     wide = t[:, None, None, None]
-    guess = model(
-        hidden_states=(1 - wide) * x + wide * noise, encoder_hidden_states=states,
-        pooled_projections=vector, timestep=t * 1000,
-    ).sample  # fmt: skip
-    errors: torch.Tensor = (guess - (noise - x)).square().mean((1, 2, 3))
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=x.is_cuda):
+        guess = model(
+            hidden_states=(1 - wide) * x + wide * noise, encoder_hidden_states=states,
+            pooled_projections=vector, timestep=t * 1000,
+        ).sample  # fmt: skip
+    errors: torch.Tensor = (guess.float() - (noise - x)).square().mean((1, 2, 3))
     return errors
 
 
@@ -122,9 +135,12 @@ class Teacher:
     def __init__(self, model: Any, deck: Deck, folder: Path, seed: int = 0) -> None:
         self.model, self.deck, self.folder = model, deck, folder
         self.average = deepcopy(model).eval().requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.99),
-                                           weight_decay=0.01)  # fmt: skip
+        self.optimizer = torch.optim.AdamW(
+            model.parameters(), lr=RATE, betas=(0.9, 0.99), weight_decay=0.01,
+            fused=deck.latents.is_cuda)  # fmt: skip
         self.steps, self.seen, self.share, self.seed = 0, 0, 0.0, seed
+        if deck.latents.is_cuda:
+            model.compile()
 
     def resume(self, fresh_clock: bool = True) -> bool:
         """From the newest whole checkpoint. A fresh clock runs from full rate down again."""
@@ -156,25 +172,25 @@ class Teacher:
 
     def teach(self, clock: Clock, batch: int = BATCH) -> Iterator[Progress]:
         """Steps until the clock says enough; reports every few seconds, checkpoints every EVERY."""
-        made = np.random.default_rng((self.seed, self.steps))
         torch.manual_seed(self.seed * 1_000_003 + self.steps)
         begun, told, saved, sums = self.steps, time.monotonic(), time.monotonic(), []
         self.model.train()
         while not clock.over(self.steps - begun):
-            sums.append(self._step(clock.rate(self.steps - begun), batch, made))
+            sums.append(self._step(clock.rate(self.steps - begun), batch))
             now, share = time.monotonic(), clock.share(self.steps - begun)
             if now - told > 5 or share >= 1:
-                numbers = {"loss": float(np.mean(sums)), "seen": self.seen, "share": share}
+                loss = float(torch.stack(sums).mean())
+                numbers = {"loss": loss, "seen": self.seen, "share": share}
                 yield Progress(self.steps, 0, "learning to draw", numbers)
                 told, sums = now, []
             if now - saved > EVERY or share >= 1:
                 self.save(share)
                 saved = now
 
-    def _step(self, rate: float, batch: int, made: Any) -> float:
+    def _step(self, rate: float, batch: int) -> torch.Tensor:
         for group in self.optimizer.param_groups:
             group["lr"] = RATE * rate
-        x, states, vector = self.deck.deal(batch, made)
+        x, states, vector = self.deck.deal(batch)
         t = times(batch, x.device)
         loss = loss_of(self.model, x, states, vector, t, torch.randn_like(x)).mean()
         self.optimizer.zero_grad()
@@ -184,7 +200,7 @@ class Teacher:
         self.steps += 1
         self.seen += batch
         self._follow(min(DECAY, (self.steps + 1) / (self.steps + 10)))
-        return float(loss.detach())
+        return loss.detach()
 
     @torch.no_grad()
     def _follow(self, decay: float) -> None:

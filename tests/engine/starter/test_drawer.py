@@ -13,10 +13,19 @@ from engine.data import Draw
 from engine.starter.drawer import autoencoder, data, recipe, shape
 from engine.starter.drawer.captions import Captions
 from engine.starter.drawer.clock import Clock
-from engine.starter.drawer.conditions import TOKENS, WHITE, WIDTH, WORDS, Told, Words, vector
+from engine.starter.drawer.conditions import (
+    TOKENS,
+    WHITE,
+    WIDTH,
+    WORDS,
+    Scale,
+    Told,
+    Words,
+    vector,
+)
 from engine.starter.drawer.data import FACTS, GROUNDS, STYLES
 from engine.starter.drawer.known import lesson, nearness, ships, starter
-from engine.starter.drawer.teach import CORE, loss_of, reach
+from engine.starter.drawer.teach import CORE, Deck, Said, loss_of, reach
 from engine.steering.leaning import Lean, from_scores, leaning
 
 
@@ -86,23 +95,46 @@ def test_nothing_told_is_all_zeros_and_weights_scale_what_is_told() -> None:
 
 
 def test_captions_are_true_of_what_they_are_given_to() -> None:
-    captions, made = Captions(0), np.random.default_rng(0)
-    names = list(data.lesson()[0])
-    for _ in range(50):
-        c = int(made.integers(len(names)))
-        said = captions.texts[captions.choose(c, STYLES.index("ink"), 1, made)]
-        things = [names[c], *data.lesson()[0][names[c]]]
-        assert any(t.lower() in said.lower() for t in things)
-        others = [g for k, g in enumerate(GROUNDS) if k != 1]
-        assert not any(f"{g} background" in said for g in others)
+    captions, names = Captions(0), list(data.lesson()[0])
+    ink, ground = STYLES.index("ink"), len(STYLES) + 1
+    others = [g for k, g in enumerate(GROUNDS) if k != 1]
+    for c in range(len(names)):
+        things = captions.things(names[c])
+        assert things[-1] == data.lesson()[0][names[c]][0]
+        for k in (*captions.table[c, ink], *captions.table[c, ground]):
+            said = captions.texts[k]
+            assert any(t.lower() in said.lower() for t in things)
+            assert not any(f"{g} background" in said for g in others)
+    assert captions.texts[0] == "" and (captions.table > 0).all()
+    assert Captions(0, ["star", "open book"]).things("open book") == ["open book"]
 
 
-def test_the_whole_pool_is_dealt_with_half_of_the_known_things() -> None:
+def test_all_there_is_is_dealt_with_the_lesson_more_often() -> None:
     chances = np.diff(reach(np.array([0, 1, 5, 6, 7, 8]), 2), prepend=0.0)
-    assert chances[:2].sum() == pytest.approx(CORE) and chances[2] == pytest.approx(0.125)
+    assert chances[:2].sum() == pytest.approx(CORE)
+    assert chances[2] == pytest.approx((1 - CORE) / 4)
     assert np.allclose(np.diff(reach(np.array([0, 1, 1]), 0), prepend=0.0), 1 / 3)
-    every = data.widened()
-    assert list(every)[:40] == list(data.lesson()[0]) and every["monkey face"] == ["monkey face"]
+
+
+def test_what_is_dealt_is_true_and_recoloured_drawings_tell_their_colours() -> None:
+    torch.manual_seed(0)
+    drawings = data.build(4, 0, ["star", "frog"])
+    captions, scale = Captions(0, ["star", "frog"]), Scale.of(drawings.facts)
+    latents = torch.arange(len(drawings)).float()[:, None, None, None].expand(-1, 1, 2, 2)
+    deck = Deck.of(latents, drawings, scale, Said(captions, Words(Letters())))
+    found, states, told = deck.deal(400)
+    rows = found[:, 0, 0, 0].long()
+    assert states.shape == (400, TOKENS, WORDS) and told.shape == (400, WIDTH)
+    styles = told[:, WORDS : WORDS + len(STYLES)]
+    said = styles.sum(1) > 0
+    assert torch.equal(styles[said].argmax(1), torch.from_numpy(drawings.style)[rows][said].long())
+    assert 0.5 < said.float().mean() < 0.85
+    shown = told[:, -len(FACTS) :]
+    facts = told[:, -2 * len(FACTS) : -len(FACTS)]
+    assert torch.allclose(facts, deck.facts[rows] * shown)
+    altered = torch.from_numpy(drawings.altered)[rows]
+    told_colours = shown[:, :10].any(1).float()
+    assert told_colours[altered].mean() > 0.8 > 0.6 > told_colours[~altered].mean()
 
 
 def test_a_clock_of_steps_rises_stays_and_falls() -> None:
@@ -112,22 +144,26 @@ def test_a_clock_of_steps_rises_stays_and_falls() -> None:
     assert not clock.over(299) and clock.over(300)
 
 
-def test_latents_are_even_after_settling() -> None:
+def test_latents_are_settled_and_evened_half_of_the_way() -> None:
     torch.manual_seed(0)
     model = shape.autoencoder(8).eval()
     pixels = data.build(2, 0, ["star", "frog"]).pixels
+    before = autoencoder.latents_of(model, pixels).std((0, 2, 3))
     autoencoder.even(model, pixels)
+    after = torch.cat([autoencoder._encoded(model, p) for p in (pixels,)])
+    assert torch.allclose(after.mean((0, 2, 3)), torch.zeros(shape.CHANNELS), atol=0.02)
+    assert torch.allclose(after.std((0, 2, 3)), before.sqrt(), rtol=0.05)
     autoencoder.settle(model, pixels)
     found = autoencoder.latents_of(model, pixels)
-    assert found.shape == (len(pixels), 4, 24, 24)
-    assert torch.allclose(found.mean((0, 2, 3)), torch.zeros(4), atol=0.02)
-    assert torch.allclose(found.std((0, 2, 3)), torch.ones(4), atol=0.02)
+    assert found.shape == (len(pixels), shape.CHANNELS, 24, 24)
+    assert found.mean().item() == pytest.approx(0, abs=0.02)
+    assert found.std().item() == pytest.approx(1, abs=0.02)
 
 
 def test_a_model_that_says_nothing_has_the_error_of_the_target() -> None:
     torch.manual_seed(0)
     model = shape.transformer(1, 1)
-    x, noise = torch.randn(3, 4, 24, 24), torch.randn(3, 4, 24, 24)
+    x, noise = torch.randn(2, 3, shape.CHANNELS, 24, 24)
     t = torch.tensor([0.1, 0.5, 0.9])
     found = loss_of(model, x, torch.zeros(3, TOKENS, WORDS), torch.zeros(3, WIDTH), t, noise)
     assert torch.allclose(found, (noise - x).square().mean((1, 2, 3)), rtol=1e-5)
@@ -187,4 +223,9 @@ def test_a_prompt_far_from_the_lesson_is_known_as_such() -> None:
     assert nearness("kitten on a sofa", encode).known
     far = nearness("quarterly tax report", encode)
     assert not far.known and len(far.nearest) == 3
-    assert set(lesson().concepts) == set(data.lesson()[0])
+    named = nearness("a big zebra", encode)
+    assert named.known and named.nearest[0] == "zebra" and "zebra" in lesson().also
+    assert nearness("a monkey", encode).nearest[0] == "monkey"
+    assert set(data.lesson()[0]) < set(lesson().concepts) and not set(lesson().also) & set(
+        lesson().concepts
+    )

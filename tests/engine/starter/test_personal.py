@@ -32,7 +32,7 @@ def lot(count: int = 60) -> Lot:
     rng = np.random.default_rng(0)
     features = rng.standard_normal((count, 64)).astype(np.float32)
     light = np.sign(features[:, 0])
-    latents = torch.from_numpy(np.tile(light[:, None, None, None], (1, 4, 24, 24))).float()
+    latents = torch.from_numpy(np.tile(light[:, None, None, None], (1, 8, 24, 24))).float()
     return Lot(latents, features, (np.arange(count) % 3).astype(np.int16),
                (np.arange(count) % len(STYLES)).astype(np.int16), ("a", "b", "c"))  # fmt: skip
 
