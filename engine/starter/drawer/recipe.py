@@ -98,10 +98,10 @@ def autoencoder(wanted: Wanted, say: Callable[[str], None], given: Given | None 
 
 def seen(wanted: Wanted, given: Given | None) -> Any:
     """Pixels for the autoencoder: the pack's, or every drawing of the pool."""
-    from engine.starter.pool import pictures
-
     if wanted.pack is not None and given is not None:
         return given.drawings.pixels
+    from engine.starter.pool import pictures
+
     names = wanted.concepts or tuple(sorted({r["concept"] for r in pictures().records}))
     return data.build(min(4, wanted.copies), 1, names).pixels
 
