@@ -68,13 +68,19 @@ def nearness(prompt: str, encode: Any, count: int = 3) -> Nearness:
     words = {c: called(c) for c in (*told.concepts, *told.also)}
     said = [c for c in words if any(_says(prompt, w) for w in words[c])]
     best = dict.fromkeys(told.concepts, -1.0) | _described(told.concepts, asked)
-    spoken = [(c, w) for c in told.concepts if c in own_words() for w in words[c]]
-    for (c, _), fit in zip(spoken, encode([w for _, w in spoken]) @ asked, strict=True):
+    # Who names a thing need not wait until all other words are read too.
+    spoken = [(c, w) for c in told.concepts if c in own_words() for w in words[c] if not said]
+    for (c, _), fit in zip(spoken, _fits(encode, [w for _, w in spoken], asked), strict=True):
         best[c] = max(best[c], float(fit))
     order = [*said, *sorted(set(best) - set(said), key=lambda c: -best[c])]
     top = max(best.values())
     nearest = tuple(plain(c) for c in order[:count])
     return Nearness(bool(said) or top >= NEAR, nearest, top)
+
+
+def _fits(encode: Any, words: Sequence[str], asked: Array) -> Array:
+    found: Array = encode(words) @ asked if words else np.zeros(0, np.float32)
+    return found
 
 
 def own_words() -> dict[str, list[str]]:

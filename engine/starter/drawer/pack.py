@@ -6,8 +6,11 @@ tools, and without the text encoder, needs: small pictures with the page as thei
 measured of them, captions as token numbers, and the part of MiniLM that these tokens need.
 """
 
+import importlib.util
 import io
 import json
+import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +37,9 @@ def gather(work: Path, out: Path) -> Path:
     from engine.encoders.minilm import MiniLM
     from engine.starter.build_pictures import SETS, Icons, fetch
 
+    if importlib.util.find_spec("resvg_py") is None or shutil.which("npm") is None:
+        raise FileNotFoundError("packing needs npm, and the packages of "
+                                "engine/starter/requirements-build.txt: install both")  # fmt: skip
     fetch(work)
     sets = {style: Icons(work, name, 2 * SIDE) for style, (name, _) in SETS.items()}
     made, records = np.random.default_rng(0), []
@@ -61,7 +67,11 @@ def write(out: Path, records: Sequence[Mapping[str, Any]], names: Sequence[str],
         "texts": np.frombuffer(json.dumps(texts).encode(), np.uint8),
         **narrowed(encoder, texts),
     }  # fmt: skip
-    np.savez_compressed(out, **arrays)
+    # Under another name until it is whole; through an open file, so that the name stays as given.
+    part = out.with_name(f".{out.name}.part")
+    with open(part, "wb") as stream:
+        np.savez_compressed(stream, **arrays)
+    os.replace(part, out)
     return out
 
 
@@ -138,6 +148,8 @@ class Pack:
 
     @classmethod
     def load(cls, path: Path) -> "Pack":
+        if not path.exists():
+            raise FileNotFoundError(f"{path} is not there; write it with train-starter --gather")
         with np.load(path, allow_pickle=False) as found:
             arrays = {k: found[k] for k in found.files}
         ends = arrays["sizes"].cumsum()

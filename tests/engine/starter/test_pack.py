@@ -110,6 +110,19 @@ def test_things_left_out_of_the_collection_are_left_out_here(tmp_path: Path) -> 
     assert list(pack.concepts(tmp_path)) == [{"concept": "hammer", "code": "1f528"}]
 
 
+def test_what_is_missing_is_named_with_its_cure(tmp_path: Path, monkeypatch: Any) -> None:
+    with pytest.raises(FileNotFoundError, match="--gather"):
+        pack.Pack.load(tmp_path / "none.npz")
+    monkeypatch.setattr("shutil.which", lambda _name: None)
+    with pytest.raises(FileNotFoundError, match="npm"):
+        pack.gather(tmp_path, tmp_path / "x.npz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_pack_keeps_its_name_and_leaves_no_part(packed: Path) -> None:
+    assert [p.name for p in packed.parent.iterdir()] == ["small.npz"]
+
+
 def test_the_shape_takes_what_the_autoencoder_gives() -> None:
     model = shape.transformer(1, 1)
     assert model.config.in_channels == shape.autoencoder(8).config.latent_channels
