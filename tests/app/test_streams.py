@@ -184,6 +184,8 @@ def test_who_waits_for_the_slot_is_told_how_many_come_first(two: World) -> None:
             await more.until(lambda: '"waiting"' in more.text)
             his = ask("bob")
             await his.until(lambda: '"waiting"' in his.text)
+            # Her second goes behind his; it is told when the line is looked at next.
+            await more.until(lambda: more.lines()[-1]["before"] == 3)
             places = [w.lines()[-1] for w in (hers, his, more)]
             left = ask("keeper")
             await left.until(lambda: '"waiting"' in left.text)
