@@ -44,7 +44,9 @@ WATCHED, PROMPTS = 16, 6
 
 @dataclass(frozen=True)
 class Plan:
-    """`minutes`, or `steps` where those are given; `check`: seconds between two looks."""
+    """`minutes`, or `steps` where those are given; `check`: seconds between two looks; `shipped`:
+    go on from the adapter that ships.
+    """
 
     minutes: float = 30.0
     steps: int = 0
@@ -56,6 +58,7 @@ class Plan:
     check: float = 300.0
     people: int = 3000
     seed: int = 0
+    shipped: bool = False
 
 
 class Lesson:
@@ -63,7 +66,8 @@ class Lesson:
 
     def __init__(self, backbone: Any, lot: Lot, crowd: Crowd, plan: Plan) -> None:
         self.backbone, self.lot, self.crowd, self.plan = backbone, lot, crowd, plan
-        made = Personal.fresh(backbone, SPACE, lot.features.shape[1], plan.seed)
+        made = adapter(backbone) if plan.shipped else Personal.fresh(
+            backbone, SPACE, lot.features.shape[1], plan.seed)  # fmt: skip
         self.adapter = replace(made, late=LATE)
         self.steps = 0
         for tensor in self.adapter.tensors():
@@ -215,6 +219,8 @@ def learn(plan: Plan, out: Path, say: Callable[[str], None], words: Any = None) 
     crowd = Crowd.of(lot, plan.people, prior("picture"), plan.seed + 1)
     others = Crowd.of(lot, 4 * WATCHED, prior("picture"), plan.seed + 2)
     watch, lesson = Watch(backbone, others, lot.words, encode), Lesson(backbone, lot, crowd, plan)
+    old = lesson.adapter.card
+    before = old.get("pairs", 0) + old.get("before", 0)
     best, looked, path = -np.inf, time.monotonic(), out / FILE.name
     for each in lesson.run():
         over = each.metrics["share"] >= 1
@@ -226,6 +232,6 @@ def learn(plan: Plan, out: Path, say: Callable[[str], None], words: Any = None) 
         if seen["gain"] > best:
             best = seen["gain"]
             card = {"people": plan.people, "steps": each.done, "pairs": each.done * plan.pairs,
-                    "apart": list(APART), **seen}  # fmt: skip
+                    "before": before, "apart": list(APART), **seen}  # fmt: skip
             replace(lesson.adapter, card=card).save(path)
     return path

@@ -209,7 +209,8 @@ def run(given: Any) -> int:
         from engine.starter.drawer.personal import Plan, learn
 
         words = Words(Pack.load(pack).words(device)) if pack else None
-        plan = Plan(given.minutes, pairs=given.pairs, check=10 * given.minutes)
+        plan = Plan(given.minutes, pairs=given.pairs, check=10 * given.minutes,
+                    shipped=given.shipped)  # fmt: skip
         print(f"The adapter lies in {learn(plan, Path(given.out), told, words)}")
         return 0
     wanted = Wanted(Path(given.out), given.minutes, given.vae_minutes, device, given.resume,
