@@ -20,7 +20,8 @@ from engine.checkpoints import sync
 class Album:
     """`pictures` holds files named by the sha256 of their bytes; `latents` what was encoded.
 
-    `encode` takes PIL pictures to (n, c, h, w); `latents` must be a folder of that model alone.
+    `encode` takes PIL pictures to (n, c, h, w); `latents` must be a folder of that model
+    and that size alone.
     """
 
     def __init__(self, encode: Any, pictures: Path, latents: Path) -> None:

@@ -77,8 +77,15 @@ class Denoiser:
         return (1 - wide) * clean + wide * noise, t * 1000, noise - clean
 
     def predict(self, mixed: Tensor, timesteps: Tensor, told: Conditions) -> Tensor:
-        """The model's guess of the target."""
+        """The model's guess of the target; everything in the model's own numbers."""
         raise NotImplementedError
+
+    def guess(self, mixed: Tensor, timesteps: Tensor, told: Conditions) -> Tensor:
+        """`predict` for a model in 16 bits as for one in 32: mixed and answer have 32."""
+        return self.predict(self._own(mixed), timesteps, told).float()
+
+    def _own(self, mixed: Tensor) -> Tensor:
+        return mixed.to(next(self.module.parameters()).dtype)
 
     def cleaned(self, mixed: Tensor, guess: Tensor, t: Tensor) -> Tensor:
         """The clean latents that a guess leads to."""
@@ -89,7 +96,7 @@ class Denoiser:
         seen: list[Any] = []
         hook = self.middle().register_forward_hook(lambda _m, _i, out: seen.append(out))
         try:
-            self.predict(mixed, timesteps, told)
+            self.predict(self._own(mixed), timesteps, told)
         finally:
             hook.remove()
         # A joint block gives its text and its picture tokens.
@@ -104,9 +111,8 @@ class Denoiser:
     def errors(self, clean: Tensor, noise: Tensor, t: Tensor, told: Conditions) -> Tensor:
         """(B,) mean squared errors."""
         mixed, timesteps, target = self.noised(clean, noise, t)
-        dtype = next(self.module.parameters()).dtype
-        guess = self.predict(mixed.to(dtype), timesteps, told)
-        return (guess.float() - target).square().flatten(1).mean(1)
+        guess = self.guess(mixed, timesteps, told)
+        return (guess - target).square().flatten(1).mean(1)
 
 
 @dataclass

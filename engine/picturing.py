@@ -122,9 +122,8 @@ class PictureReading:
         """What the denoiser answers under `bent`, one entry a picture and draw."""
         clean, noise, times, told = self._batch(rows)
         mixed, steps, _ = self.face.noised(clean, noise, times)
-        dtype = next(self.face.module.parameters()).dtype
         with bent():
-            return self.face.predict(mixed.to(dtype), steps, told).float()
+            return self.face.guess(mixed, steps, told)
 
     def _batch(
         self, rows: Sequence[PictureRow]
@@ -156,7 +155,7 @@ class PictureReading:
         """Errors in the frozen model's inner features at an earlier time (founding paper 1)."""
         mixed, steps, _ = self.face.noised(clean, noise, times)
         with bent():
-            guess = self.face.predict(mixed, steps, told)
+            guess = self.face.guess(mixed, steps, told)
         earlier = (times - EARLIER).clamp(min=0.02)
         leads = self.face.cleaned(mixed, guess, times)
         again, steps, _ = self.face.noised(leads, noise, earlier)

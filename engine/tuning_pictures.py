@@ -50,9 +50,11 @@ class PictureTuning:
         self.wait = giving_way(request.get("slot"))
         examples = [read_example(e) for e in json.loads((folder / "examples.json").read_text())[0]]
         backbone = model_of(request)
-        self.album = Album(backbone.encode, folder / "pictures", Path(request["latents"]))
+        # Made once, for this size, device and kind of number: another has other numbers.
+        latents, cache = (Path(request[k]) for k in ("latents", "cache"))
+        self.album = Album(backbone.encode, folder / "pictures", latents / backbone.reads())
         backbone.album = self.album
-        self.cache = DiskCache(Path(request["cache"]))
+        self.cache = DiskCache(cache.with_name(f"{cache.stem}-{backbone.reads()}.bin"))
         settings = Settings(**request["settings"])
         self.training = Training(backbone, [examples], settings, self.cache, self.wait)
         self.tasting = Tasting.of(backbone, request["prompts"], request["judge"],

@@ -87,6 +87,11 @@ class Diffusion:
             raise ValueError("training on pictures needs an album: set it to name -> latents")
         return PictureReading(self.face, self.album, objective.perceptual, objective.captions)
 
+    def reads(self) -> str:
+        """What decides the numbers of latents and of reference values beside the weights."""
+        kind = str(next(self.face.module.parameters()).dtype).removeprefix("torch.")
+        return f"{self.side()}px-{self.device}-{kind}"
+
     @property
     def model(self) -> torch.nn.Module:
         """What is bent: the unet or transformer."""

@@ -17,6 +17,7 @@ from engine.adapter import Adapter
 from engine.album import Album
 from engine.gauges_pictures import WINNER, best_step, distance, verdict, winner
 from engine.objectives.base import Batch
+from engine.tuning_pictures import PictureTuning
 from engine.worker import Desk, work
 from tests.engine.picture_job import COLOURS, PROMPTS, order, picture, save_tiny
 
@@ -101,6 +102,36 @@ def test_pictures_are_encoded_once_and_damage_is_refused(tmp_path: Path) -> None
         Album(encode, tmp_path, tmp_path / "elsewhere")(name)
     with pytest.raises(ValueError, match="missing"):
         one("0" * 64)
+
+
+def test_another_size_of_picture_is_read_anew(tmp_path: Path, model: Path) -> None:
+    """Tuned at one size, started again with --pictures-size, tuned again: the old latents and
+    reference values were taken.
+    """
+    shapes = []
+    for number, size in enumerate((16, 32, 16)):
+        folder = order(tmp_path / str(number), model, tmp_path / "cache.bin", 2, check_every=2)
+        job = json.loads((folder / "job.json").read_text())
+        (folder / "job.json").write_text(json.dumps(job | {"size": size}))
+        task = PictureTuning(folder, json.loads((folder / "job.json").read_text()))
+        known = len(task.cache.values)
+        row = task.training.people[0].rows[0]
+        list(task.training.prepare_references([row]))
+        task.cache.keep()
+        assert known == (0 if number < 2 else len(set(row.keys("x")))), "each size once"
+        shapes.append(tuple(task.album(row.pictures[0]).shape))
+    assert shapes == [(4, 8, 8), (4, 16, 16), (4, 8, 8)]
+
+
+def test_what_decides_the_numbers_of_a_latent_is_in_its_place() -> None:
+    from engine.backbones.diffusion import Diffusion
+    from tests.tiny_pictures import tiny_face
+
+    face = tiny_face("sd3")
+    told = Diffusion("x", face, size=32).reads()
+    assert told == "32px-cpu-float32"
+    face.pipe.to(torch.bfloat16)
+    assert Diffusion("x", face, "cuda").reads() == "16px-cuda-bfloat16"
 
 
 def test_a_picture_that_is_missing_is_said(folder: Path) -> None:
