@@ -100,8 +100,7 @@ class Carrying:
             except OSError as wrong:
                 shutil.rmtree(place / target, ignore_errors=True)
                 (place / f"{target}.zip").unlink(missing_ok=True)
-                why = f"it could not be written ({wrong.strerror}); make room on the disk"
-                told = {"state": "refused", "why": f"{why} and export it again"}
+                told = {"state": "refused", "why": _unwritten(wrong)}
             part = place / f".{target}.json"
             part.write_text(json.dumps(told))
             part.replace(place / f"{target}.json")
@@ -267,6 +266,18 @@ def fitting(kind: str) -> list[str]:
         return [n for n, e in EXPORTS.items()
                 if e.traits & {"pictures", "words"} and "language" not in e.traits]  # fmt: skip
     return [n for n, e in EXPORTS.items() if "pictures" not in e.traits]
+
+
+def _unwritten(wrong: OSError) -> str:
+    """Why there is no export. Libraries raise OSError too, for files of a model: the system's own
+    has a number.
+    """
+    if wrong.errno is None:
+        first = (str(wrong).strip().splitlines() or [type(wrong).__name__])[0]
+        return (f"it could not be made: {first[:300]} If the model was moved or changed, put it "
+                "back and export it again")  # fmt: skip
+    return (f"it could not be written ({wrong.strerror}); make room on the disk or check it, and "
+            "export it again")  # fmt: skip
 
 
 def _packed(folder: Path, name: str) -> None:

@@ -90,8 +90,8 @@ def look(where: Path) -> Found:
     if not part or not (config / part / "config.json").exists():
         raise BadModel(f"{where.name} has no unet and no transformer; get the whole model again")
     numbers = _numbers(where, part, absent, parts)
-    halves = where.is_dir() and all(p.name.count(".") > 1 for p in weights(where / part))
-    found = Found(where, config, kind, part, absent, numbers, "fp16" if halves else None)
+    named = variant(where / part) if where.is_dir() else None
+    found = Found(where, config, kind, part, absent, numbers, named)
     found.settings()
     return found
 
@@ -164,6 +164,12 @@ def weights(folder: Path) -> list[Path]:
     every = sorted(folder.glob("*.safetensors"))
     plain = [p for p in every if p.name.count(".") == 1]
     return plain or [p for p in every if ".fp16" in p.name]
+
+
+def variant(folder: Path) -> str | None:
+    """What the weights of a part are called beside their name: fp16 where there are no others."""
+    found = weights(folder)
+    return "fp16" if found and all(p.name.count(".") > 1 for p in found) else None
 
 
 def _whole(folder: Path, files: list[Path]) -> None:

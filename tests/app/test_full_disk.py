@@ -64,6 +64,15 @@ def test_an_export_without_room_says_so_and_goes_well_later(
     assert (
         next(t for t in door.targets(user, adapter) if t["name"] == "answers_csv")["state"] == "new"
     )
+
+    def missing(*_: Any) -> None:
+        raise OSError("Error no file named model.safetensors found in directory x.\nLook there.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(carrying, "_packed", missing)
+        *_, last = door.export(user, adapter, "answers_csv", "full")
+    why = last["target"]["why"]
+    assert "no file named model" in why and "disk" not in why and "None" not in why
     *_, last = door.export(user, adapter, "answers_csv", "full")
     assert last["target"]["state"] == "made"
 

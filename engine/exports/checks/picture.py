@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from engine.adapter import NAME
 from engine.exports.base import Expected, Loaded, Material, Probe, Refused
+from engine.pipelines import variant
 
 PARTS = ("transformer", "unet")
 TIMES = (100, 800)
@@ -58,7 +59,7 @@ def load(model: Path | str) -> Any:
     kind = getattr(diffusers, index(model)[name][1])
     return kind.from_pretrained(
         model, subfolder=name, local_files_only=True, use_safetensors=True,
-        dtype=torch.float32,
+        dtype=torch.float32, variant=variant(Path(model) / name),
     ).eval()  # fmt: skip
 
 
@@ -74,8 +75,9 @@ def pipeline(model: Path | str) -> Any:
         return kind.from_single_file(str(model), config=str(configs(model)), local_files_only=True,
                                      dtype=torch.float32, **left_out)  # fmt: skip
     return kind.from_pretrained(
-        model, local_files_only=True, use_safetensors=True, dtype=torch.float32, **left_out
-    )
+        model, local_files_only=True, use_safetensors=True, dtype=torch.float32,
+        variant=variant(Path(model) / part(model)), **left_out,
+    )  # fmt: skip
 
 
 def outputs(bent: Any) -> NDArray[np.float32]:

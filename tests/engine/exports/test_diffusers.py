@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+from engine.backbones.diffusion import Diffusion
 from engine.exports import EXPORTS
 from engine.exports.base import Refused, make, prove
 from tests.engine.exports.pictures import material, sd3, sd15
@@ -53,3 +55,17 @@ def test_a_wrong_file_is_refused(tmp_path: Path, change: str) -> None:
     save_file(arrays, str(file), metadata=told)
     with pytest.raises(Refused):
         prove(DIFFUSERS, what, tmp_path / "out", fresh=False)
+
+
+@pytest.mark.parametrize("parts", [("transformer",), ("transformer", "vae")])
+def test_a_model_that_comes_in_16_bits_alone(tmp_path: Path, parts: tuple[str, ...]) -> None:
+    """It was drawn with, and its adapter could not be exported."""
+    model = sd3(tmp_path / "sd3")
+    for part in parts:
+        (file,) = (model / part).glob("*.safetensors")
+        half = {k: v.astype(np.float16) for k, v in load_file(str(file)).items()}
+        save_file(half, str(file.with_suffix(".fp16.safetensors")), metadata={"format": "pt"})
+        file.unlink()
+    assert Diffusion.load(str(model), cpu=True).name.startswith("sd3-")
+    proof = make(DIFFUSERS, material(model), tmp_path / "out", fresh=False)
+    assert proof.tick == "loaded there" and proof.matched == proof.total == 8
