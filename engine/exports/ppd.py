@@ -62,7 +62,10 @@ def reload(folder: Path, probe: Probe) -> Loaded:
 
 PPD = Export(
     write, reload, expect, "Personal vector (PPD)", frozenset({"personal", "vector"}),
-    "`Personal.load(\"personal_adapter.safetensors\")` of engine/steering/cross_attention.py, then "
-    "`with adapter.on(pipe.transformer, {full} * vector[None])` around `pipe(...)`; the vector "
-    "lies in person.safetensors.",
+    "`adapter = Personal.load(\"personal_adapter.safetensors\")` of engine/steering/"
+    "cross_attention.py, `vector = load_file(\"person.safetensors\")[\"vector\"]` of "
+    "safetensors.torch, for n pictures `rows = torch.tensor([-1] * n + [0] * n)`, and then `with "
+    "adapter.on(pipe.transformer, {full} * vector[None], rows): images = pipe(...).images`. -1 is "
+    "nobody: guidance draws each picture also without its prompt, and those rows, the first n, are "
+    "not told of the person. Without guidance, and with Flux, leave `rows` out.",
 )  # fmt: skip

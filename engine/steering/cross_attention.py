@@ -111,10 +111,11 @@ class Personal:
         save_file(state, str(path), metadata=told)
 
     @classmethod
-    def load(cls, path: Path, device: str = "cpu") -> "Personal":
+    def load(cls, file: Path | str, device: str = "cpu") -> "Personal":
         """ValueError when the file is none of ours or does not fit together."""
         from safetensors import SafetensorError, safe_open
 
+        path = Path(file)
         try:
             with safe_open(str(path), "pt", device=device) as opened:
                 told = opened.metadata() or {}
