@@ -125,6 +125,7 @@ def vector(studio: "Studio", profile: int) -> Any:
 def attended(scene: Scene, told: Told) -> Iterator[Told]:
     """The model attends to the person's vector; without one, or where a lean is given, it leans."""
     from engine.starter.drawer.personal import FULL, adapter, within
+    from engine.starter.drawer.whole import CURE
     from engine.steering.cross_attention import personal
 
     if scene.lean is not None or scene.taste.vector is None:
@@ -132,7 +133,12 @@ def attended(scene: Scene, told: Told) -> Iterator[Told]:
             yield rows
         return
     maker, backbone = scene.studio.maker, scene.backbone
-    made = maker.part("personal adapter", lambda: adapter(backbone))
+    try:
+        made = maker.part("personal adapter", lambda: adapter(backbone))
+    except (OSError, ValueError) as wrong:
+        raise Unavailable(
+            f"the picture model's way to heed a person cannot be used ({wrong}); {CURE}"
+        ) from wrong
     mine = within(scene.taste.vector())
     with personal(backbone, made, [s * mine if s else None for s in scene.strengths], FULL):
         yield told

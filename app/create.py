@@ -62,12 +62,8 @@ def create(
         "leads": draws and studio.maker.draws.leads(),
         "model": "" if studio.maker.draws.ships else studio.maker.draws.title,
     }
-    if unknown:
-        yield {"type": "note", "text": unknown}
-    if not taste.answers:
-        yield {"type": "note", "text": "Not in your taste yet: three picks change that."}
-    if by_hand:
-        yield {"type": "note", "text": f"Your compass is set by hand: {by_hand}."}
+    for text in _beforehand(unknown, studio.maker.draws.lacks if draws else "", taste, by_hand):
+        yield {"type": "note", "text": text}
     results: list[dict[str, Any]] = []
     try:
         make = partial(_pictures, draws=draws) if kind == "picture" else _words
@@ -92,6 +88,15 @@ def create(
         profile, kind, request.prompt, request.seed, wanted["strength"], wanted, results
     )
     yield {"type": "done", "generation": made}
+
+
+def _beforehand(unknown: str, lacks: str, taste: Taste, by_hand: str) -> Iterator[str]:
+    """What a person should know before the first result."""
+    yield from filter(None, (unknown, lacks))
+    if not taste.answers:
+        yield "Not in your taste yet: three picks change that."
+    if by_hand:
+        yield f"Your compass is set by hand: {by_hand}."
 
 
 def turned(studio: "Studio", profile: int, kind: Kind) -> tuple[Taste, str]:

@@ -138,10 +138,14 @@ def _models(options: Options) -> dict[str, Any]:
 def _pictures(options: Options) -> dict[str, Any]:
     """Which picture model draws; only its headers are read."""
     try:
-        from app.picture_models import Own, chosen
+        from app.picture_models import Own, Starter, chosen
     except ImportError:
         return found("not looked at before the installation")
     draws = chosen(options)
+    if isinstance(draws, Starter) and (wrong := draws.why_not or draws.lacks):
+        return found(
+            wrong, False, "files of this program changed; its own words say how to mend it"
+        )
     if draws.why_not:
         return found(draws.why_not, False, "mend it, or leave --pictures out for the small model")
     if not isinstance(draws, Own):

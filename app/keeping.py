@@ -106,7 +106,7 @@ class Keeping:
         if medium == "text":
             return self.examples(profile)
         answers = len(self.studio.store.comparisons(profile, "picture"))
-        return self.pictures.examples(profile), answers
+        return (self.pictures.examples(profile) if self.pictures.ready() else []), answers
 
     def examples(self, profile: int) -> tuple[list[Any], int]:
         """What there is to learn from, and how many answers it came from."""

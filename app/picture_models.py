@@ -37,9 +37,28 @@ class Starter:
     @property
     def why_not(self) -> str:
         """Why nothing is drawn; empty where something is."""
-        from engine.starter.drawer.known import ships
+        from engine.starter.drawer.whole import CURE, torn
 
-        return "" if ships(self.place()) else "No picture model ships with this copy."
+        place = self.place()
+        if not place.exists():
+            return "No picture model ships with this copy."
+        file = torn(place)
+        return file and (
+            f"{file} of the picture model that ships is damaged or missing, so that nothing is "
+            f"drawn; {CURE}."
+        )
+
+    @property
+    def lacks(self) -> str:
+        """What goes less well because a file is damaged; empty where nothing does."""
+        from engine.starter.drawer.whole import CURE, whole
+
+        if self.why_not or not self._adapter().exists() or whole(self._adapter()):
+            return ""
+        return (
+            f"{self._adapter().name}, by which the picture model heeds a person, is damaged; until "
+            f"it is mended drawings lean to your taste less well; {CURE}."
+        )
 
     def place(self) -> Path:
         from engine.starter.drawer.known import MODEL
@@ -49,7 +68,12 @@ class Starter:
     @property
     def heeds(self) -> bool:
         """Whether an adapter for a person's vector lies beside it. Asked before torch is loaded."""
-        return not self.why_not and (self.place().parent / "personal.safetensors").exists()
+        from engine.starter.drawer.whole import whole
+
+        return not self.why_not and whole(self._adapter())
+
+    def _adapter(self) -> Path:
+        return self.place().parent / "personal.safetensors"
 
     def leads(self) -> bool:
         """Whether drawings stand before what the collection has; a measure and its gate decide."""
@@ -93,7 +117,9 @@ class Starter:
         return known.starter()
 
     def identity(self) -> str:
-        """What an adapter of this model names as its base, without loading the model."""
+        """What an adapter of this model names as its base, without loading the model. BadModel."""
+        if self.why_not:
+            raise BadModel(self.why_not)
         file = self.place() / "transformer" / "diffusion_pytorch_model.safetensors"
         return _digest(file, file.stat().st_mtime_ns)
 
@@ -116,7 +142,7 @@ class Own:
     found: Found
     wanted: Wanted
     ships = heeds = False
-    why_not = ""
+    why_not = lacks = ""
 
     @property
     def title(self) -> str:
@@ -200,7 +226,7 @@ class Absent:
 
     why: str
     ships = heeds = False
-    title = ""
+    title = lacks = ""
     size = None
 
     @property

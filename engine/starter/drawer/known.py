@@ -113,10 +113,11 @@ def _says(prompt: str, word: str) -> bool:
     return f" {word.lower()} " in f" {' '.join(prompt.lower().replace(',', ' ').split())} "
 
 
-def starter(folder: Path = MODEL, words: Any = None) -> Any:
+def starter(folder: Path | None = None, words: Any = None) -> Any:
     """The shipped model as a Diffusion backbone, in 32 bits on the CPU or the chosen device.
 
     `words`: what reads prompts, where it is not MiniLM itself (engine/starter/drawer/pack.py).
+    BadModel when its files are damaged.
     """
     from engine.backbones.diffusion import Diffusion
     from engine.device import choose
@@ -127,6 +128,6 @@ def starter(folder: Path = MODEL, words: Any = None) -> Any:
 
     device = choose().name
     with LOADING:
-        pipe = load(folder).to(device)
+        pipe = load(folder or MODEL).to(device)
     name = f"starter-pictures-{fingerprint(pipe.transformer)}"
     return Diffusion(name, Drawer(pipe, words or Words()), device, STEPS, GUIDANCE)

@@ -7,14 +7,20 @@ from typing import Any
 import torch
 from diffusers import StableDiffusion3Pipeline
 from PIL import Image
+from safetensors import SafetensorError
 
+from engine.pipelines import BadModel
 from engine.starter.drawer import shape
 from engine.starter.drawer.conditions import WHITE, Told, Words, vector
 from engine.starter.drawer.data import SIDE, STYLES, lesson
+from engine.starter.drawer.whole import CURE
 
 ABSENT = ("text_encoder", "text_encoder_2", "text_encoder_3", "tokenizer", "tokenizer_2",
           "tokenizer_3")  # fmt: skip
 STEPS, GUIDANCE = 8, 3.0
+# What damaged files raise, by where they are damaged.
+UNREADABLE = (SafetensorError, OSError, ValueError, KeyError, RuntimeError, TypeError,
+              AttributeError)  # fmt: skip
 
 
 def assembled(vae: Any, transformer: Any) -> Any:
@@ -27,10 +33,16 @@ def assembled(vae: Any, transformer: Any) -> Any:
 
 
 def load(folder: Path) -> Any:
-    """From a saved folder, in fp32."""
+    """From a saved folder, in fp32; BadModel when its files are damaged or do not fit together."""
     kind: Any = StableDiffusion3Pipeline
-    made = kind.from_pretrained(str(folder), local_files_only=True, use_safetensors=True,
-                                dtype=torch.float32, **dict.fromkeys(ABSENT))  # fmt: skip
+    try:
+        made = kind.from_pretrained(str(folder), local_files_only=True, use_safetensors=True,
+                                    dtype=torch.float32, **dict.fromkeys(ABSENT))  # fmt: skip
+    except UNREADABLE as wrong:
+        why = str(wrong).strip().split("\n")[0][:200] or type(wrong).__name__
+        raise BadModel(
+            f"the picture model that ships could not be loaded ({why}); {CURE}"
+        ) from wrong
     made.set_progress_bar_config(disable=True)
     return made
 
