@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from engine.data import Array
+from engine.starter.drawer.naming import names
 
 MODEL = Path(__file__).parent / "model"
 STEPS, GUIDANCE = 8, 3.0
@@ -66,7 +67,7 @@ def nearness(prompt: str, encode: Any, count: int = 3) -> Nearness:
     """`encode` texts -> (n, 384) unit vectors. A known word in the prompt is enough."""
     told, asked = lesson(), encode([prompt])[0]
     words = {c: called(c) for c in (*told.concepts, *told.also)}
-    said = [c for c in words if any(_says(prompt, w) for w in words[c])]
+    said = [c for c in words if any(names(prompt, w) for w in words[c])]
     best = dict.fromkeys(told.concepts, -1.0) | _described(told.concepts, asked)
     # Who names a thing need not wait until all other words are read too.
     spoken = [(c, w) for c in told.concepts if c in own_words() for w in words[c] if not said]
@@ -107,10 +108,6 @@ def _described(concepts: Sequence[str], asked: Array) -> dict[str, float]:
     row = {r["concept"]: k for k, r in enumerate(pool.records)}
     fits = pool.captions @ asked
     return {c: float(fits[row[c]]) for c in concepts if c in row}
-
-
-def _says(prompt: str, word: str) -> bool:
-    return f" {word.lower()} " in f" {' '.join(prompt.lower().replace(',', ' ').split())} "
 
 
 def starter(folder: Path | None = None, words: Any = None) -> Any:
