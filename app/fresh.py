@@ -7,6 +7,7 @@ it, ends when somebody wants it, and stands back behind everything else. What wa
 question and counts as nothing until it is answered.
 """
 
+import logging
 import os
 import threading
 import time
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from app import bending, drawing
 from app.ahead import Ahead
+from app.making import Unavailable
 from app.mind import RANDOM_EVERY, Mind, Plan
 from engine.data import Draw
 
@@ -36,6 +38,7 @@ APART = 6.0
 QUICK = 5.0
 # Runnable work a core, over which the machine is busy.
 CROWDED = 1.5
+log = logging.getLogger("penchant")
 
 
 class Fresh:
@@ -46,9 +49,12 @@ class Fresh:
         self.ahead = Ahead("drawing", meek=True)
         self._pairs: dict[int, deque[tuple[int, int]]] = defaultdict(deque)
         self._asked: dict[int, int] = {}
-        # Grows with every answer: drawing ends when somebody chooses again. Whose it was, and when.
-        self._stirred = 0
+        # Another with every answer: drawing ends when somebody chooses again. A thing and no count,
+        # so that none is lost where several threads stir at once. Whose it was, and when.
+        self._stirred = object()
         self._last = (0, 0.0)
+        # Held while what was drawn comes in, and by whoever wants it not to. Minds are locked
+        # inside of it, never around it.
         self._keeping = threading.Lock()
         studio.minds.offer = self.plan
 
@@ -62,10 +68,14 @@ class Fresh:
         """
         with self._keeping:
             yield
-            self._stirred += 1
+            self._stir()
             self._pairs.pop(profile, None)
             self._asked.pop(profile, None)
             self.studio.captions.forget(profile)
+
+    def _stir(self) -> None:
+        """What is being drawn is for a taste that was."""
+        self._stirred = object()
 
     # the setting
 
@@ -78,11 +88,15 @@ class Fresh:
         return {"on": self.on(user), "ships": drawing.ready(self.studio), "share": f"1 in {SHARE}"}
 
     def switch(self, user: int, on: bool) -> dict[str, Any]:
-        self.studio.notes.add(user, None, SETTING, {"on": on})
-        if not on:
-            self._stirred += 1
-            for row in self.studio.store.profiles(user):
-                self._pairs.pop(row.id, None)
+        with self._keeping:
+            self.studio.notes.add(user, None, SETTING, {"on": on})
+            profiles = [] if on else [row.id for row in self.studio.store.profiles(user)]
+            if not on:
+                self._stir()
+            for profile in profiles:
+                self._pairs.pop(profile, None)
+        for profile in profiles:
+            self.studio.minds.unplan(profile, "picture", RULE)
         return self.about(user)
 
     # asking
@@ -105,7 +119,7 @@ class Fresh:
 
     def after(self, user: int, profile: int) -> None:
         """An answer about pictures came in: perhaps draw, once the person has paused a little."""
-        self._stirred += 1
+        self._stir()
         self._last = (profile, time.monotonic())
         self.ahead.do(profile, lambda: self._step(user, profile), QUIET)
 
@@ -126,8 +140,13 @@ class Fresh:
         if mind.answers < FROM:
             return
         stirred = self._stirred
-        done = not self.busy() and self.draw(user, profile)
-        if not done and self._stirred == stirred:
+        try:
+            done = not self.busy() and self.draw(user, profile)
+        except Unavailable as missing:
+            # Whoever draws something meets the same error with its cure.
+            log.info("nothing is drawn ahead: %s", missing)
+            return
+        if not done and self._stirred is stirred:
             self.ahead.do(profile, lambda: self._step(user, profile), LATER)
 
     def _others(self, profile: int) -> bool:
@@ -159,12 +178,12 @@ class Fresh:
         with self.studio.maker.spare(user) as wanted:
             if wanted is None:
                 return False
-            called_off = lambda: wanted() or self._stirred != stirred  # noqa: E731
+            called_off = lambda: wanted() or self._stirred is not stirred  # noqa: E731
             pictures = self._pictures(profile, orders, called_off)
         if pictures is None:
             return False
         with self._keeping:
-            if self._stirred != stirred:
+            if self._stirred is not stirred or not self.on(user):
                 return False
             self._keep(user, profile, orders, pictures)
         return True

@@ -126,6 +126,16 @@ class Minds:
             with seat.mind.lock:
                 seat.mind.shelf = replace(shelf, prior=seat.mind.shelf.prior)
 
+    def unplan(self, profile: int, kind: Kind, rule: str) -> None:
+        """What this rule planned and nobody was asked yet is planned anew."""
+        with self._lock:
+            seat = self._seats.get((profile, kind))
+        if seat is not None:
+            with seat.mind.lock:
+                if isinstance(seat.ready, Plan) and seat.ready.rule == rule:
+                    seat.ready = None
+                    self._prepare(profile, kind)
+
     def forget(self, profile: int, kind: Kind | None = None) -> None:
         """Drop from memory; the store has everything."""
         with self._lock:

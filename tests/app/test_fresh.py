@@ -10,6 +10,8 @@ import pytest
 
 from app import drawing
 from app.fresh import LATER, PAIRS, QUIET, RULE, SHARE, Fresh, apart
+from app.making import Unavailable
+from app.mind import Plan
 from app.wire import Bad
 from engine.data import Outcome
 from engine.starter.drawer.known import starter
@@ -114,7 +116,7 @@ def test_it_stops_when_the_person_chooses_on(
         nonlocal looks
         for sample in stream(rows, seeds, asked):
             looks += 1
-            studio.fresh._stirred += 1
+            studio.fresh._stir()
             yield sample
 
     monkeypatch.setattr(ONCE(), "stream", watched)
@@ -167,6 +169,64 @@ def test_switched_off_what_waits_is_never_asked(
     studio.fresh.draw(user, profile)
     studio.fresh.switch(user, False)
     assert not any(q["rule"] == RULE for q in answered(studio, user, profile, key, 12))
+
+
+def test_a_switch_just_before_the_drawing_begins_holds(
+    studio: Any, user: int, profile: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late() -> bool:
+        studio.fresh.switch(user, False)
+        return False
+
+    monkeypatch.setattr(studio.fresh, "busy", late)
+    studio.fresh._step(user, profile)
+    assert not studio.fresh._pairs[profile]
+
+
+def test_a_switch_while_drawings_are_stored_holds(
+    studio: Any, user: int, profile: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep, off = studio.shelves.add_drawn, []
+
+    def slow(*given: Any) -> Any:
+        off.append(threading.Thread(target=studio.fresh.switch, args=(user, False)))
+        off[0].start()
+        off[0].join(0.3)
+        return keep(*given)
+
+    monkeypatch.setattr(studio.shelves, "add_drawn", slow)
+    studio.fresh.draw(user, profile)
+    off[0].join(30)
+    assert not studio.fresh._pairs[profile] and not studio.fresh.on(user)
+
+
+def test_what_was_planned_before_the_switch_is_planned_anew(
+    studio: Any, user: int, profile: int, key: Any
+) -> None:
+    studio.fresh.draw(user, profile)
+    seat = studio.minds.seat(profile, "picture")
+    for _ in range(3 * SHARE):
+        if isinstance(seat.ready, Plan) and seat.ready.rule == RULE:
+            break
+        answered(studio, user, profile, key, 1)
+    else:
+        pytest.fail("no drawn pair was planned")
+    studio.fresh.switch(user, False)
+    assert not any(q["rule"] == RULE for q in answered(studio, user, profile, key, 3))
+
+
+def test_a_model_that_cannot_be_loaded_is_no_fault_of_the_background(
+    studio: Any, user: int, profile: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: Any) -> Any:
+        raise Unavailable("the model is damaged")
+
+    later: list[int] = []
+    monkeypatch.setattr(studio.fresh, "busy", lambda: False)
+    monkeypatch.setattr(studio.fresh.ahead, "do", lambda who, *_: later.append(who))
+    monkeypatch.setattr(studio.fresh, "_pictures", gone)
+    studio.fresh._step(user, profile)
+    assert later == [] and not studio.maker.busy(), "it is not tried again before the next answer"
 
 
 def test_nothing_comes_in_for_a_taste_that_was_deleted_meanwhile(
