@@ -28,7 +28,7 @@ from app.doors import Form, Id, Key, Making, Medium, Streamed, Strict, User, vot
 from app.making import Unavailable
 from app.picture_models import BadModel
 from app.studio import Studio
-from app.wire import Bad, Full, Missing, WrongSpace
+from app.wire import NO_MEMORY, Bad, Full, Missing, WrongSpace
 from profiles.errors import Conflict, Damaged, Unwritable
 
 POLL, HEARTBEAT, TEXT = 0.4, 15.0, 8192
@@ -322,6 +322,7 @@ STATUS: dict[Any, int] = {
     WrongSpace: 409,
     Unavailable: 503,
     BadModel: 503,
+    MemoryError: 503,
     Unwritable: 507,
     Damaged: 500,
 }
@@ -333,7 +334,8 @@ def handlers() -> dict[Any, Callable[..., Any]]:
     def reply(status: int) -> Callable[[Request, Any], JSONResponse]:
         def handle(_: Request, wrong: Any) -> JSONResponse:
             later = {"retry-after": str(wrong.seconds)} if hasattr(wrong, "seconds") else None
-            return JSONResponse({"error": str(wrong)}, status, later)
+            told = str(wrong) or (NO_MEMORY if isinstance(wrong, MemoryError) else "")
+            return JSONResponse({"error": told}, status, later)
 
         return handle
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from app import bending
 from app.jobs import read
 from app.wire import Bad, Missing
+from engine.memory import plainly
 
 if TYPE_CHECKING:
     from app.keeping import Keeping
@@ -91,11 +92,12 @@ class Carrying:
             try:
                 wanted = EXPORTS[target].load()
                 what = self._material(row, privacy, wanted.needs)
-                proof = make(wanted, what, place / target).json()
+                with plainly():
+                    proof = make(wanted, what, place / target).json()
                 _packed(place / target, what.slug)
                 told = {"state": "made", "privacy": privacy, "slug": what.slug,
                         "snippet": wanted.how(what), **proof}  # fmt: skip
-            except (Refused, Bad) as wrong:
+            except (Refused, Bad, MemoryError) as wrong:
                 told = {"state": "refused", "why": str(wrong)}
             except OSError as wrong:
                 shutil.rmtree(place / target, ignore_errors=True)

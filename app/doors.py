@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.meek import VOTES
 from app.turns import ASKING, Left, Visit
-from app.wire import Bad, Missing
+from app.wire import NO_MEMORY, Bad, Missing
 
 if TYPE_CHECKING:
     from app.studio import Studio
@@ -131,8 +131,9 @@ async def streamed(making: Making, lines: Iterator[dict[str, Any]]) -> AsyncIter
         try:
             for line in lines:
                 put(json.dumps(line) + "\n")
-        except (Bad, Missing) as wrong:
-            put(json.dumps({"type": "error", "error": str(wrong)}) + "\n")
+        except (Bad, Missing, MemoryError) as wrong:
+            # A MemoryError of Python itself has no words.
+            put(json.dumps({"type": "error", "error": str(wrong) or NO_MEMORY}) + "\n")
         except Left:
             pass  # nobody reads this any more
         except Exception:

@@ -19,6 +19,7 @@ from app.meek import meekly
 from app.picture_models import Starter
 from app.turns import Turns
 from engine.data import Array, Features, Kind, Request, Sample
+from engine.memory import plainly
 from engine.pipelines import BadModel
 
 DRAFTS = 8
@@ -91,8 +92,11 @@ class Maker:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """The one generation slot of this machine. A training in another process waits for it."""
-        with self.turns.turn(), self._away():
+        """The one generation slot of this machine. A training in another process waits for it.
+
+        Where memory runs out in it, that leaves as a MemoryError with words.
+        """
+        with self.turns.turn(), self._away(), plainly():
             yield
 
     @contextmanager

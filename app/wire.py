@@ -5,6 +5,7 @@ from typing import Any
 
 from engine.data import Candidate, Kind, Question
 from engine.data import WrongSpace as WrongSpace
+from engine.memory import NO_MEMORY as NO_MEMORY
 
 
 class Missing(LookupError):

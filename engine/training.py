@@ -18,6 +18,7 @@ from torch import Tensor
 
 from engine.data import Progress
 from engine.lora import RANK, Lora
+from engine.memory import ran_out
 from engine.objectives import OBJECTIVES
 from engine.objectives.base import Batch, Example
 
@@ -51,10 +52,6 @@ class Person:
     rows: list[Any]
     learn: list[int]
     held: list[int]
-
-
-class OutOfMemory(RuntimeError):
-    """The machine could not hold this micro-batch; halve it and go on."""
 
 
 class Training:
@@ -118,9 +115,9 @@ class Training:
         while True:
             try:
                 return self._one()
-            except (OutOfMemory, torch.OutOfMemoryError, MemoryError):
+            except (RuntimeError, MemoryError) as wrong:
                 self.optimizer.zero_grad()
-                if self.micro == 1:
+                if self.micro == 1 or not ran_out(wrong):
                     raise
                 self.micro = max(1, self.micro // 2)
 

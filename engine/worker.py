@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from engine import checkpoints
 from engine.data import Progress
+from engine.memory import ran_out
 from engine.registry import Entry, Registry
 
 TASKS = Registry(
@@ -62,17 +63,11 @@ def work(folder: Path) -> str:
         task = TASKS[request["what"]].load()(folder, request)
         ended = _through(desk, task)
     except Exception as wrong:  # noqa: BLE001 - the one place where a job's failure becomes words
-        if _short_of_memory(wrong):
+        if ran_out(wrong):
             return desk.end("failed", "there is not enough memory; close other programs and resume")
         traceback.print_exc()
         return desk.end("failed", f"{wrong}" or type(wrong).__name__)
     return ended
-
-
-def _short_of_memory(wrong: Exception) -> bool:
-    """The machine's own, or a GPU's: torch is not imported to ask."""
-    return isinstance(wrong, MemoryError) or type(wrong).__name__ in ("OutOfMemoryError",
-                                                                      "OutOfMemory")  # fmt: skip
 
 
 def _through(desk: "Desk", task: Task) -> str:

@@ -20,6 +20,7 @@ from engine.data import Array, Draw, Request, Sample
 from engine.denoising import Conditions, Denoiser, family
 from engine.device import choose
 from engine.loading import LOADING
+from engine.memory import ran_out
 from engine.picturing import PictureReading
 from engine.pipelines import BadModel as BadModel
 from engine.pipelines import Found, identity, look
@@ -121,7 +122,9 @@ class Diffusion:
             part = list(range(start, min(start + size, len(prompts))))
             try:
                 yield from self._batch(prompts, seeds, part, request)
-            except (torch.OutOfMemoryError, MemoryError) as wrong:
+            except (RuntimeError, MemoryError) as wrong:
+                if not ran_out(wrong):
+                    raise
                 if not self._down():
                     raise MemoryError(
                         "there is not enough memory for one picture; ask for a smaller size"
@@ -322,6 +325,11 @@ def _read(found: Found, dtype: torch.dtype) -> Any:
                                     local_files_only=True, variant=found.variant,
                                     **given)  # fmt: skip
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as wrong:
+        if ran_out(wrong):
+            raise MemoryError(
+                f"there is not enough memory to load {found.path.name}; close other programs, or "
+                "start with a smaller model"
+            ) from wrong
         raise BadModel(f"{found.path.name} could not be loaded: {_first_line(wrong)}") from wrong
 
 

@@ -137,9 +137,13 @@ def test_weights_that_do_not_fit_their_own_config(own: Any, tmp_path: Path) -> N
     goes_on(own, before)
 
 
-def test_a_tuning_that_runs_out_of_memory(own: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("sign", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError(
+    "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")])  # fmt: skip
+def test_a_tuning_that_runs_out_of_memory(
+    own: Any, monkeypatch: pytest.MonkeyPatch, sign: Exception
+) -> None:
     def never(*_: Any, **__: Any) -> Any:
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise sign
 
     studio, before = own.studio, kept(own)
     with monkeypatch.context() as scarce:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from app import drawing, keeping_pictures
@@ -185,6 +186,38 @@ def test_it_is_taken_in_again_through_the_strict_checks(tuned: dict[str, Any]) -
         studio.keeping.carrying.bring(user, other, body[:-40] + b"x" + body[-39:])
     assert studio.keeping.remove(user, made["id"]) == {"removed": made["id"]}
     assert not studio.keeping.place(made["id"]).exists()
+
+
+def test_no_memory_to_try_it_is_said_as_create_says_it(
+    tuned: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trying and the blind trial answered 500."""
+    from fastapi.testclient import TestClient
+
+    from app.accounts import Accounts
+    from app.main import build
+    from app.security import Gate
+
+    def full(*_: Any, **__: Any) -> Any:
+        return torch.empty(1 << 50, dtype=torch.uint8)
+
+    studio, row = tuned["studio"], tuned["row"]
+    accounts = Accounts(studio.store, None)
+    client = TestClient(Gate(build(studio, accounts), accounts), base_url="http://localhost")
+    base = f"/api/v1/adapters/{row['id']}"
+    for place in ("engine.backbones.diffusion.Diffusion._run", "engine.steering.lora.stack"):
+        with monkeypatch.context() as scarce:
+            scarce.setattr(place, full)
+            for what in ("try", "blind"):
+                reply = client.post(f"{base}/{what}", json={"prompt": "a cat"})
+                assert reply.status_code == 503, reply.text
+                assert "not enough memory" in reply.json()["error"]
+    assert not studio.maker.busy()
+    assert client.post(f"{base}/try", json={"prompt": "a cat", "n": 1}).status_code == 200
+    monkeypatch.setattr("engine.exports.base.make", full)
+    *_, last = studio.keeping.carrying.export(tuned["user"], row["id"], "diffusers")
+    assert last["target"]["state"] == "refused"
+    assert "not enough memory" in last["target"]["why"]
 
 
 def test_work_over_http(tuned: dict[str, Any]) -> None:

@@ -133,18 +133,25 @@ def test_half_the_parts_give_the_same_step(lm) -> None:
         assert torch.allclose(mine, theirs, atol=1e-5)
 
 
-def test_out_of_memory_halves_the_parts_and_says_so(lm, monkeypatch) -> None:
+@pytest.mark.parametrize("sign", [MemoryError(), RuntimeError(
+    "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")])  # fmt: skip
+def test_out_of_memory_halves_the_parts_and_says_so(lm, monkeypatch, sign) -> None:
     made = Training(lm, [PAIRS], replace(FAST, micro=4), Cache())
     list(made.prepare_references())
     measure = made.measure
 
     def full(part: Any, **more: Any) -> Any:
         if len(part) > 2:
-            raise MemoryError
+            raise sign
         return measure(part, **more)
 
     monkeypatch.setattr(made, "measure", full)
     assert made.one()["micro"] == 2 and made.step == 1
+    monkeypatch.setattr(
+        made, "measure", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("odd"))
+    )
+    with pytest.raises(RuntimeError, match="odd"):
+        made.one()
 
 
 def test_held_out_prompts_are_not_learnt_from_by_way_of_the_belief() -> None:

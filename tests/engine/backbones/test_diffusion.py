@@ -81,13 +81,17 @@ def test_a_straight_path_ends_at_noise_and_begins_at_the_picture() -> None:
         assert torch.allclose(target, torch.full_like(x, 2.0))
 
 
-def test_little_memory_takes_a_rung_and_says_so(drawn: Diffusion, monkeypatch: Any) -> None:
+@pytest.mark.parametrize("sign", [torch.OutOfMemoryError("no room"), RuntimeError(
+    "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")])  # fmt: skip
+def test_little_memory_takes_a_rung_and_says_so(
+    drawn: Diffusion, monkeypatch: Any, sign: Exception
+) -> None:
     whole, sizes = Diffusion._run, []
 
     def scarce(self: Any, prompts: Any, seeds: Any, part: list[int], *rest: Any) -> Any:
         sizes.append(len(part))
         if len(part) > 1:
-            raise torch.OutOfMemoryError("no room")
+            raise sign
         return whole(self, prompts, seeds, part, *rest)
 
     monkeypatch.setattr(Diffusion, "_run", scarce)
@@ -97,6 +101,22 @@ def test_little_memory_takes_a_rung_and_says_so(drawn: Diffusion, monkeypatch: A
     monkeypatch.setattr(Diffusion, "_run", lambda *_: (_ for _ in ()).throw(MemoryError()))
     with pytest.raises(MemoryError, match="smaller size"):
         list(Diffusion("x", drawn.face).generate(ask(1)))
+    monkeypatch.setattr(Diffusion, "_run", lambda *_: (_ for _ in ()).throw(RuntimeError("odd")))
+    with pytest.raises(RuntimeError, match="odd"):
+        list(Diffusion("x", drawn.face).generate(ask(1)))
+
+
+def test_no_room_to_load_a_model_is_not_called_a_broken_model(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    tiny_pictures("sd15").save_pretrained(tmp_path / "mine")
+
+    def full(*_: Any, **__: Any) -> Any:
+        return torch.empty(1 << 50, dtype=torch.uint8)
+
+    monkeypatch.setattr("diffusers.StableDiffusionPipeline.from_pretrained", full)
+    with pytest.raises(MemoryError, match="smaller model"):
+        Diffusion.load(str(tmp_path / "mine"), cpu=True)
 
 
 def test_a_saved_folder_draws_the_same(tmp_path: Path) -> None:
