@@ -1,5 +1,6 @@
 """A person's own words for pictures: the newest of each counts; without one, the picture's own."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,16 +22,23 @@ class Captions:
     def __init__(self, studio: "Studio") -> None:
         self.studio = studio
         self._known: OrderedDict[int, dict[int, str]] = OrderedDict()
+        # Another with everything that is written or forgotten: what was read before is not kept.
+        self._changed = object()
+        self._lock = threading.Lock()
 
     def of(self, profile: int) -> dict[int, str]:
         """Item -> words, for the items that this profile has words for."""
-        found = self._known.get(profile)
-        if found is None:
-            found = newest(self.studio.notes.of_profile(profile, NOTE))
-            self._known[profile] = found
-            while len(self._known) > KEPT:
-                self._known.popitem(last=False)
-        return self._known.get(profile, found)
+        with self._lock:
+            found, changed = self._known.get(profile), self._changed
+        if found is not None:
+            return found
+        found = newest(self.studio.notes.of_profile(profile, NOTE))
+        with self._lock:
+            if self._changed is changed:
+                self._known[profile] = found
+                while len(self._known) > KEPT:
+                    self._known.popitem(last=False)
+        return found
 
     def on(self, profile: int, shown: "Mapping[int, Candidate]") -> "dict[int, Candidate]":
         """The same candidates, each under this person's words for it where there are some."""
@@ -48,8 +56,10 @@ class Captions:
         except ValueError as wrong:
             raise Bad(str(wrong)) from None
         studio.notes.add(user, profile, NOTE, {"item": item, "words": words})
-        self._known.pop(profile, None)
+        self.forget(profile)
         return {"item": item, "caption": words or studio.shelves.candidate(item).prompt}
 
     def forget(self, profile: int) -> None:
-        self._known.pop(profile, None)
+        with self._lock:
+            self._changed = object()
+            self._known.pop(profile, None)
