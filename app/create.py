@@ -70,9 +70,8 @@ def create(
         for side, sample in make(studio, user, request, taste, wanted):
             line = _line(studio, kind, side, sample)
             if "image" in line and line["type"] == "sample":
-                about = drawing.settings(
-                    studio.maker.draws, request, wanted["strength"], side, sample.index
-                )
+                wish = drawing.Wish(taste, wanted["strength"], wanted["depth"])
+                about = drawing.settings(studio.maker.draws, request, wish, side, sample.index)
                 line["image"] = drawing.as_url(sample.pixels, about if studio.metadata else None)
             if line["type"] == "sample":
                 results.append(line)

@@ -36,6 +36,11 @@ class Wish:
     strength: float
     depth: str
 
+    @property
+    def used(self) -> float:
+        """The strength that a drawing gets: there is no taste before the first answer."""
+        return self.strength if self.taste.answers else 0.0
+
 
 def ready(studio: "Studio") -> bool:
     """Whether there is a picture model."""
@@ -60,7 +65,7 @@ def drawn(
     serves both sides.
     """
     n = request.n
-    strength = wish.strength if wish.taste.answers else 0.0
+    strength = wish.used
     sides = ("personal", "plain")
     strengths = [strength] * n + ([0.0] * n if strength else [])
     seeds = [request.seed * ODD + i for i in range(n)] * (2 if strength else 1)
@@ -132,20 +137,21 @@ def bare(body: bytes) -> bytes:
     return from_url(as_url(Image.open(io.BytesIO(body), formats=("PNG",)).convert("RGB")))
 
 
-def settings(
-    draws: Any, request: Request, strength: float, side: str, index: int
-) -> dict[str, str]:
-    """What a drawn picture carries of how it was made: enough to draw it again.
+def settings(draws: Any, request: Request, wish: Wish, side: str, index: int) -> dict[str, str]:
+    """What a drawn picture carries of how it was made: enough to draw it again, where the taste
+    is still the same. Nothing of the taste itself is told.
 
     `index` counts what came from the collection first, as the page does.
     """
     steps, guidance = draws.how()
     seed = request.seed * ODD + index - request.n
+    taste = wish.used if side == "personal" else 0.0
+    bent = f"Taste: {taste:g}" + (f", Depth: {wish.depth}" if taste else "")
     return {
         "Software": "Penchant",
         "Description": request.prompt,
         "parameters": f"{request.prompt}\nSteps: {steps}, CFG scale: {guidance:g}, Seed: {seed}, "
-        f"Model: {draws.title}, Taste: {strength if side == 'personal' else 0:g}",
+        f"Model: {draws.title}, {bent}",
     }
 
 

@@ -4,6 +4,7 @@ And a strip: one picture on one seed at five strengths. Works on a Studio; no SQ
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from app import drawing
@@ -93,7 +94,7 @@ class Made:
             wish = drawing.Wish(taste, 1.0, depth)
             for sample in drawing.strip(studio, request, wish, wanted["index"]):
                 if sample.pixels is not None:
-                    yield self._line(request, wanted["index"], sample)
+                    yield self._line(request, wish, wanted["index"], sample)
         except (Unavailable, MemoryError) as missing:
             yield {"type": "error", "error": str(missing)}
             return
@@ -105,12 +106,15 @@ class Made:
             return "There is no taste to turn up yet: three picks change that."
         return drawing.unknown(self.studio, prompt)
 
-    def _line(self, request: Request, index: int, sample: Any) -> dict[str, Any]:
+    def _line(
+        self, request: Request, wish: drawing.Wish, index: int, sample: Any
+    ) -> dict[str, Any]:
         strength = drawing.STRIP[sample.index]
         told = None
         if sample.done and self.studio.metadata:
+            here = replace(wish, strength=strength)
             told = drawing.settings(
-                self.studio.maker.draws, request, strength, "personal", request.n + index
+                self.studio.maker.draws, request, here, "personal", request.n + index
             )
         line = {"type": "sample" if sample.done else "look", "index": sample.index,
                 "strength": strength, "image": drawing.as_url(sample.pixels, told)}  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -172,9 +173,11 @@ def test_a_like_is_sent_when_its_run_is_stored_and_given_back_when_it_is_not(
 
 
 def test_a_prompt_may_speak_of_seeds_itself(page: Any) -> None:
+    taste: Any = SimpleNamespace(answers=3)
     told = drawing.settings(
-        Starter(), Request("a cat, Seed: 5, Taste: 3", 4, 9), 0.25, "personal", 5
-    )
+        Starter(), Request("a cat, Seed: 5, Taste: 3", 4, 9),
+        drawing.Wish(taste, 0.25, "guided"), "personal", 5,
+    )  # fmt: skip
     body = drawing.from_url(drawing.as_url(np.zeros((8, 8, 3), np.uint8), told))
     page.locator("form.ask input[type=file]").set_input_files(
         {"name": "mine.png", "mimeType": "image/png", "buffer": body}
@@ -182,4 +185,5 @@ def test_a_prompt_may_speak_of_seeds_itself(page: Any) -> None:
     page.wait_for_function("() => document.querySelector('#seed').value !== '1'")
     assert page.locator("#seed").input_value() == "9"
     assert page.locator("#strength").input_value() == "25"
+    assert page.locator("#depth").input_value() == "guided"
     assert page.get_by_label("What should it be?").input_value() == "a cat, Seed: 5, Taste: 3"

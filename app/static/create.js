@@ -64,7 +64,7 @@ export class Create {
   #depths() {
     const here = state.medium === "picture" ? (state.system?.depths ?? []) : ["instant", "steered", "tuned"];
     for (const option of this.depth.options) option.hidden = option.disabled = Boolean(option.value) && !here.includes(option.value);
-    if (this.depth.selectedOptions[0]?.disabled) this.depth.value = "";
+    if (this.depth.selectedOptions[0]?.disabled ?? true) this.depth.value = "";
   }
 
   // A picture that was made here, dropped on the form, brings its settings along.
@@ -84,13 +84,15 @@ export class Create {
     else if (files[0]) this.say(t("This file tells no settings. Pictures drawn here do, unless the studio was started with --disable-metadata."), true);
   }
 
-  /** The words, seed and strength of an earlier result, back in the form. */
-  again({ medium = state.medium, prompt, seed, strength }) {
+  /** The words, seed, strength and depth of an earlier result, back in the form, where it tells them. */
+  again({ medium = state.medium, prompt, seed, strength, depth = this.depth.value }) {
     this.prompts[medium] = prompt;
     setMedium(medium);
     this.prompt.value = prompt;
     this.seed.value = seed;
     this.slider.value = Math.round(100 * strength);
+    this.depth.value = depth;
+    this.#depths();
     this.#told();
     this.form.querySelector("details").open = true;
     this.form.scrollIntoView({ block: "start" });

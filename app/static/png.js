@@ -3,7 +3,7 @@
 const ODD = 7919; // the noise of picture i of seed s is s * ODD + i, as in app/drawing.py
 const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10];
 
-/** {prompt, seed, strength} of a file, or null when it tells nothing that was made here. */
+/** {prompt, seed, strength, depth} of a file, or null when it tells nothing that was made here. */
 export async function settingsOf(file) {
   const words = wordsOf(new Uint8Array(await file.arrayBuffer()));
   if (words.Software !== "Penchant" || !words.Description) return null;
@@ -12,7 +12,8 @@ export async function settingsOf(file) {
   const number = (name) => Number(new RegExp(`\\b${name}: ([\\d.]+)`).exec(last)?.[1]);
   const seed = number("Seed");
   if (!Number.isFinite(seed)) return null;
-  return { prompt: words.Description, seed: Math.floor(seed / ODD), strength: Math.min(1, number("Taste") || 0) };
+  const depth = /\bDepth: ([a-z]+)/.exec(last)?.[1];
+  return { prompt: words.Description, seed: Math.floor(seed / ODD), strength: Math.min(1, number("Taste") || 0), depth };
 }
 
 function wordsOf(bytes) {

@@ -177,6 +177,36 @@ def test_a_picture_tells_how_to_draw_it_again(studio: Any, user: int, profile: i
     assert np.abs(again[0].pixels.astype(int) - pixels(url)).max() <= 1
 
 
+def parameters(url: str) -> dict[str, str]:
+    told = Image.open(io.BytesIO(drawing.from_url(url))).info["parameters"]  # type: ignore[attr-defined]
+    return dict(part.split(": ") for part in told.splitlines()[-1].split(", "))
+
+
+def test_a_picture_drawn_before_any_answer_says_that_it_is_plain(studio: Any, user: int) -> None:
+    lines = make(studio, user, studio.new_profile(user)["id"])
+    told = [parameters(url) for side in ("personal", "plain") for url in images(lines, side)]
+    assert len(told) == 2 and all(t["Taste"] == "0" and "Depth" not in t for t in told)
+
+
+@pytest.mark.parametrize("depth", [None, "guided"])
+def test_a_personal_picture_tells_how_to_draw_it_again(
+    studio: Any, user: int, profile: int, depth: str | None
+) -> None:
+    from app.tastes import taste_of
+    from engine.data import Request
+
+    made = make(studio, user, profile, seed=5, strength=0.5, depth=depth)
+    told = parameters(images(made, "personal")[0])
+    assert told["Depth"] == (depth or "steered") and told["Taste"] == "0.5"
+    assert "Depth" not in parameters(images(made, "plain")[0])
+    taste = taste_of(studio, profile, "picture")
+    wish = drawing.Wish(taste, float(told["Taste"]), told["Depth"])
+    request = Request("a cat", 1, int(told["Seed"]) // drawing.ODD)
+    drawn = [s for side, s in drawing.drawn(studio, request, wish, 0) if side == "personal"]
+    again = next(s.pixels for s in drawn if s.done)
+    assert np.abs(again.astype(int) - pixels(images(made, "personal")[0])).max() <= 1
+
+
 def test_a_draw_that_is_stopped_leaves_nothing_behind(studio: Any, user: int, profile: int) -> None:
     looks = 0
 
