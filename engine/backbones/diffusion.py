@@ -8,6 +8,7 @@ rung of a short ladder is taken and said. What a family of models needs is in en
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
@@ -43,13 +44,14 @@ RUNGS = (
 class Place:
     """What is in the denoiser right now: `rows` (B,) of the call. With guidance each row is there
     twice, first without its prompt: `told` (B,) false for those. `mine` (B,) false where nothing of
-    a person may be added. `guidance`: how strongly words are followed.
+    a person may be added. `guidance`: how strongly words are followed; None: nothing is drawn,
+    pictures are judged.
     """
 
     rows: torch.Tensor
     told: torch.Tensor
     mine: torch.Tensor
-    guidance: float = 1.0
+    guidance: float | None = 1.0
 
 
 @dataclass
@@ -134,7 +136,7 @@ class Diffusion:
                 return
             start += len(part)
 
-    def _together(self, request: Request) -> int:
+    def _together(self, request: Request | None) -> int:
         """Rows of a batch. A GPU says when it has no more memory; on a CPU the system may end the
         studio instead, so that large pictures come one by one there.
         """
@@ -241,25 +243,44 @@ class Diffusion:
         self, prompts: Sequence[Any], chosen: Sequence[Any], rejected: Sequence[Any], seed: int = 0
     ) -> Array:
         """(m, 2) negative denoising errors of PIL pictures, chosen first, with the same noise and
-        timesteps for both sides.
+        timesteps for both sides. Inside a steerer's block row i is judged for its person i.
         """
         out = np.zeros((len(prompts), 2), np.float32)
-        for row, prompt in enumerate(prompts):
-            clean = self.encode([chosen[row], rejected[row]])
-            told = self.face.conditions([prompt])
-            out[row] = -self.errors(clean, told, seed + row)
+        most = max(1, self._together(None) // 2)
+        for start in range(0, len(prompts), most):
+            part = range(start, min(start + most, len(prompts)))
+            clean = self.encode([p for k in part for p in (chosen[k], rejected[k])])
+            told = self.face.conditions([prompts[k] for k in part])
+            told = {k: v.repeat_interleave(2, 0) for k, v in told.items()}
+            with self._lock, self._judging([k for k in part for _ in range(2)]):
+                found = self.errors(clean, told, [seed + k for k in part for _ in range(2)])
+            out[part.start : part.stop] = -found.reshape(-1, 2)
         return out
 
-    def errors(self, clean: torch.Tensor, told: Conditions, seed: int) -> Array:
-        """(B,) mean errors over TIMES; all rows share their noise."""
-        made = torch.Generator().manual_seed(seed)
-        noise = torch.randn(len(TIMES), *clean.shape[1:], generator=made).to(clean)
-        wide = {k: v.expand(len(clean) * len(TIMES), *v.shape[1:]) for k, v in told.items()}
-        times = torch.tensor(TIMES, device=clean.device).repeat(len(clean))
-        found = self.face.errors(clean.repeat_interleave(len(TIMES), 0),
-                                 noise.repeat(len(clean), 1, 1, 1), times, wide)  # fmt: skip
-        mean: Array = found.view(len(clean), len(TIMES)).mean(1).cpu().numpy()
+    def errors(self, clean: torch.Tensor, told: Conditions, seed: int | Sequence[int]) -> Array:
+        """(B,) mean errors over TIMES; rows of one seed share their noise. `told`: a row, or B."""
+        count, n = len(clean), len(TIMES)
+        seeds = [seed] * count if isinstance(seed, int) else seed
+        noise = torch.cat([
+            torch.randn(n, *clean.shape[1:], generator=torch.Generator().manual_seed(s))
+            for s in seeds
+        ]).to(clean)  # fmt: skip
+        wide = {k: v.repeat_interleave(n * count // len(v), 0) for k, v in told.items()}
+        times = torch.tensor(TIMES, device=clean.device).repeat(count)
+        found = self.face.errors(clean.repeat_interleave(n, 0), noise, times, wide)
+        mean: Array = found.view(count, n).mean(1).cpu().numpy()
         return mean
+
+    @contextmanager
+    def _judging(self, rows: Sequence[int]) -> Iterator[None]:
+        """Inside, the denoiser holds each of these rows of a call once a time, told and mine."""
+        here = torch.tensor(rows, device=self.device).repeat_interleave(len(TIMES))
+        yes = torch.ones_like(here, dtype=torch.bool)
+        self.place = Place(here, yes, yes, None)
+        try:
+            yield
+        finally:
+            self.place = None
 
     @torch.no_grad()
     def encode(self, pictures: Sequence[Any], side: int | None = None) -> torch.Tensor:

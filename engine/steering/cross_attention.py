@@ -158,7 +158,10 @@ class _Told:
     """Tokens of the rows that are in the denoiser, gathered anew only when the rows change."""
 
     def __init__(self, personal: Personal, people: Tensor, rows: Index, late: float = 1.0) -> None:
-        self.all, self.rows, self.late, self.heard = personal.tokens_of(people), rows, late, True
+        self.all, self.rows, self.late = personal.tokens_of(people), rows, late
+        # Whether anybody is heard in this pass, and in which rows, where not in all.
+        self.heard = True
+        self.only: Tensor | None = None
         self.last: Tensor | None = None
         self.found = self.all[:1]
 
@@ -166,7 +169,10 @@ class _Told:
         """Before each pass of the denoiser: is it late enough? UNets take the step second."""
         step = named.get("timestep", inputs[1] if len(inputs) > 1 else 0.0)
         most = 1.0 if type(module).__name__.startswith("Flux") else 1000.0
-        self.heard = float(torch.as_tensor(step, dtype=torch.float32).max()) <= self.late * most
+        heard = torch.as_tensor(step, dtype=torch.float32).reshape(-1) <= self.late * most
+        self.heard = bool(heard.any())
+        # A drawing has one step for all; what is judged has many in one batch.
+        self.only = None if bool(heard.all()) else heard[:, None, None]
 
     def now(self) -> Tensor:
         """(B or 1, tokens, width)."""
@@ -195,6 +201,8 @@ class _Heads:
         if not self.told.heard:
             return output
         added = self.personal(query)
+        if self.told.only is not None:
+            added = torch.where(self.told.only, added, torch.zeros_like(added))
         if isinstance(output, tuple):
             return (output[0] + added, *output[1:])
         return output + added.view_as(output)
@@ -218,7 +226,8 @@ class _Heads:
 def personal(
     backbone: Any, adapter: Personal, vectors: Sequence[Any], strength: float
 ) -> Iterator[Any]:
-    """`backbone` draws row i of a call for `vectors[i]` ((d,) arrays, None for nobody).
+    """`backbone` draws row i of a call for `vectors[i]` ((d,) arrays, None for nobody); one alone
+    is for all rows.
 
     Without a prompt (guidance) nobody is told, so that guidance strengthens the person as it
     strengthens the words. At strength 0 nothing is attached.
@@ -245,7 +254,7 @@ def _present(backbone: Any, numbers: Tensor) -> Callable[[], Tensor]:
         if place is None:  # judged, not drawn: rows are the call's own, whatever was drawn before
             return numbers
         if place.rows is not last[0]:
-            here = numbers[place.rows]
+            here = numbers[place.rows if len(numbers) > 1 else torch.zeros_like(place.rows)]
             mine = place.told & place.mine
             last[:] = place.rows, torch.where(mine, here, torch.full_like(here, -1))
         found: Tensor = last[1]

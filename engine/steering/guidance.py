@@ -48,7 +48,7 @@ class _Third:
 
     def widen(self, _module: Any, args: Any, kwargs: Any) -> Any:
         place = self.backbone.place
-        if place is None or place.guidance == self.scale:
+        if place is None or place.guidance in (None, self.scale):
             return None
         if self.made[0] is not place:
             self.made = (place, *self._place(place))

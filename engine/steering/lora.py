@@ -20,7 +20,7 @@ from engine.lora import Lora
 def lora(
     backbone: Any, adapters: Adapter | Sequence[Adapter | None], strength: float
 ) -> Iterator[Any]:
-    """One adapter for all rows, or one (or None) per row of the batch."""
+    """One adapter for all rows, or one (or None) per row of the batch; a single one is for all."""
     rows = [adapters] if isinstance(adapters, Adapter) else list(adapters)
     distinct: list[Adapter] = []
     for row in rows:
@@ -48,7 +48,7 @@ def present(backbone: Any, index: torch.Tensor) -> Callable[[], torch.Tensor]:
         if place is None:
             return index
         if place.rows is not last[0]:
-            here = index[place.rows]
+            here = index[place.rows if len(index) > 1 else torch.zeros_like(place.rows)]
             mine = getattr(place, "mine", None)
             last[:] = place.rows, here if mine is None else torch.where(mine, here, -1)
         return last[1]  # type: ignore[no-any-return]
