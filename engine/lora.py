@@ -44,11 +44,12 @@ class Lora:
     """Stacked adapters of `people` for the target layers of one model.
 
     `down[path]` is (people, rank, inputs), `up[path]` is (people, outputs, rank), float32 unless
-    told otherwise. alpha is the rank, so the scale is the strength alone.
+    told otherwise. alpha is the rank, so the scale is the strength alone. `device`: where the
+    layers work, by default where their weights lie; some wait elsewhere for their turn.
     """
 
     def __init__(self, model: Any, rank: int = RANK, people: int = 1, seed: int = 0,
-                 names: Sequence[str] = LINEAR) -> None:  # fmt: skip
+                 names: Sequence[str] = LINEAR, device: str | None = None) -> None:  # fmt: skip
         made = torch.Generator().manual_seed(seed)
         self.rank, self.people, self.names = rank, people, tuple(names)
         self.down: dict[str, Tensor] = {}
@@ -57,19 +58,20 @@ class Lora:
             bound = 1 / layer.in_features**0.5
             shape = (1, rank, layer.in_features)
             start = (torch.rand(shape, generator=made) * 2 - 1) * bound
-            place = layer.weight.device
+            place = device or layer.weight.device
             # Everybody starts from the same numbers, as each would alone.
             self.down[path] = start.expand(people, -1, -1).clone().to(place)
             self.up[path] = torch.zeros(people, layer.out_features, rank, device=place)
 
     @classmethod
-    def blank(cls, model: Any, rank: int, people: int, names: Sequence[str] = LINEAR) -> "Lora":
+    def blank(cls, model: Any, rank: int, people: int, names: Sequence[str] = LINEAR,
+              device: str | None = None) -> "Lora":  # fmt: skip
         """All zeros: room for adapters that are put in."""
         made = cls.__new__(cls)
         made.rank, made.people, made.names = rank, people, tuple(names)
         made.down, made.up = {}, {}
         for path, layer in targets(model, names).items():
-            place = layer.weight.device
+            place = device or layer.weight.device
             made.down[path] = torch.zeros(people, rank, layer.in_features, device=place)
             made.up[path] = torch.zeros(people, layer.out_features, rank, device=place)
         return made

@@ -65,13 +65,16 @@ def draw_of(number: int, shape: Sequence[int]) -> tuple[Tensor, float]:
 
 @dataclass
 class PictureReading:
-    """`album` gives the latents (c, h, w) of a picture by name."""
+    """`album` gives the latents (c, h, w) of a picture by name. `device`: where the model works, by
+    default where its weights lie.
+    """
 
     face: Denoiser
     album: Callable[[str], Tensor]
     perceptual: bool = False
     captions: bool = False
     names: tuple[str, ...] = LAYERS
+    device: str | None = None
 
     def check(self, model: Any) -> None:
         """Nothing can be odd about a denoiser that `family` knows."""
@@ -137,7 +140,7 @@ class PictureReading:
                 noise += [n for n, _ in shared]
                 times += [t for _, t in shared]
                 captions += [caption] * len(shared)
-        place = self.face.module.device
+        place = self.device or self.face.module.device
         told = self._told(captions)
         return torch.stack(clean).to(place), torch.stack(noise).to(place), torch.tensor(
             times, device=place), told  # fmt: skip

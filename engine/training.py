@@ -78,7 +78,7 @@ class Training:
         self.people = [self._person(examples) for examples in people]
         self.cache: References = references or Cache()
         self.lora = Lora(self.model, settings.rank, len(people), settings.seed,
-                         self.reading.names).train()  # fmt: skip
+                         self.reading.names, backbone.device).train()  # fmt: skip
         self.optimizer = torch.optim.AdamW(self.lora.tensors(), lr=settings.rate, weight_decay=0.0)
         self.step = 0
         self.micro = settings.micro

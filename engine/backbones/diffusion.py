@@ -88,7 +88,8 @@ class Diffusion:
         """How the trainer asks this model; `album` must be set first."""
         if self.album is None:
             raise ValueError("training on pictures needs an album: set it to name -> latents")
-        return PictureReading(self.face, self.album, objective.perceptual, objective.captions)
+        return PictureReading(self.face, self.album, objective.perceptual, objective.captions,
+                              device=self.device)  # fmt: skip
 
     def reads(self) -> str:
         """What decides the numbers of latents and of reference values beside the weights."""

@@ -68,7 +68,8 @@ def fitting(adapter: Adapter, backbone: Any) -> None:
 def stack(backbone: Any, adapters: Sequence[Adapter]) -> Lora:
     """All of them side by side, over every layer that any of them changes; the rest is zeros."""
     names = sorted({name for a in adapters for name in a.targets})
-    made = Lora.blank(backbone.model, max(a.rank for a in adapters), len(adapters), names)
+    rank = max(a.rank for a in adapters)
+    made = Lora.blank(backbone.model, rank, len(adapters), names, backbone.device)
     for i, adapter in enumerate(adapters):
         made.put({k: torch.from_numpy(v) for k, v in adapter.weights.items()}, i)
     return made

@@ -8,11 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
+from engine.adapter import Adapter, Base
 from engine.backbones.diffusion import Diffusion
 from engine.lora import targets
 from engine.objectives import OBJECTIVES
 from engine.objectives.base import Example
 from engine.picturing import DRAWS, LAYERS, PER_STEP, PictureRow, draw_of
+from engine.steering.lora import stack
 from engine.training import Settings, Training
 from tests.tiny_pictures import KINDS, tiny_face
 
@@ -137,6 +139,23 @@ def test_adapters_bend_attention_and_never_the_words(backbones: dict[str, Diffus
         found = targets(backbones[kind].trainable(), LAYERS)
         assert any(path.endswith("to_q") for path in found)
         assert not any("embed" in path or "norm" in path for path in found)
+
+
+def test_with_weights_that_wait_elsewhere_all_is_made_where_the_work_is_done() -> None:
+    """On the last rung of little memory a model's parts wait outside the GPU and come for their
+    turn; "meta" stands for outside, the CPU for the GPU.
+    """
+    backbone = Diffusion("x", tiny_face("sd3"), size=16)
+    backbone.album = {c: torch.zeros(4, 8, 8) for c in COLOURS}.__getitem__
+    path = next(iter(targets(backbone.model, LAYERS)))
+    rows = {f"base_model.model.{path}.lora_{s}.weight": np.ones((2, 32) if s == "A" else (32, 2),
+            np.float32) for s in "AB"}  # fmt: skip
+    backbone.model.to("meta")
+    made = Training(backbone, [examples()], Settings(objective="diffusion_dpo", held_out=0.0))
+    there = {t.device.type for t in made.lora.tensors()}
+    there |= {t.device.type for t in made.reading._batch(made.people[0].rows[:1])[:3]}
+    there |= {t.device.type for t in stack(backbone, [Adapter(Base("x"), rows)]).tensors()}
+    assert there == {"cpu"}
 
 
 def test_training_without_pictures_says_what_is_missing() -> None:
