@@ -203,9 +203,12 @@ class Flux(Denoiser):
         return False
 
     def call(self, prompts: Sequence[Any], negative: str) -> dict[str, Any]:
-        made = {"prompt": list(prompts), "max_sequence_length": self.longest}
-        # Flux has its guidance built in; a second pass only where something is to be avoided.
-        return made | ({"negative_prompt": [negative] * len(prompts)} if negative else {})
+        # Its guidance is built in. diffusers passes over a negative prompt unless it is given a
+        # second guidance, and then asks in a pass of its own, in which a person would be told too.
+        if negative:
+            raise Unsupported("Flux cannot be told what to avoid; leave it empty, and say in the "
+                              "prompt what is wanted instead")  # fmt: skip
+        return {"prompt": list(prompts), "max_sequence_length": self.longest}
 
     def conditions(self, prompts: Sequence[str]) -> dict[str, Tensor]:
         told, pooled, _ = self.pipe.encode_prompt(

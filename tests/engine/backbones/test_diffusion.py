@@ -119,6 +119,17 @@ def test_no_room_to_load_a_model_is_not_called_a_broken_model(
         Diffusion.load(str(tmp_path / "mine"), cpu=True)
 
 
+def test_what_is_to_be_avoided_is_heeded_or_refused_never_passed_over(drawn: Diffusion) -> None:
+    """Flux took it and drew as without it."""
+    if type(drawn.face.pipe).__name__ == "FluxPipeline":
+        with pytest.raises(Unsupported, match="leave it empty"):
+            pictures(drawn, ask(1, negative="a dog"))
+        assert len(pictures(drawn, ask(1))) == 1, "it goes on"
+        return
+    plain, without = pictures(drawn, ask(1)), pictures(drawn, ask(1, negative="a dog"))
+    assert (plain[0] != without[0]).any()
+
+
 def test_a_saved_folder_draws_the_same(tmp_path: Path) -> None:
     pipe = tiny_pictures("sd15")
     pipe.save_pretrained(tmp_path / "mine")
