@@ -11,6 +11,8 @@ docs/decisions/0006). Hooks come off with the block.
 """
 
 import json
+import os
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from engine import checkpoints
 from engine.data import WrongSpace
 
 FORMAT = "penchant-ppd-1"
@@ -101,14 +104,23 @@ class Personal:
                 handle.remove()
 
     def save(self, path: Path) -> None:
-        """One safetensors file in 16 bits, with its description in the header."""
+        """One safetensors file in 16 bits, with its description in the header. A kill at any moment
+        leaves what was there before, or all of the new one.
+        """
         from safetensors.torch import save_file
 
         told = {"format": FORMAT, "space": self.space, "base": self.base,
                 "tokens": str(self.tokens), "card": json.dumps(dict(self.card)),
                 "late": f"{self.late:g}"}  # fmt: skip
         state = {k: v.detach().half().cpu().contiguous() for k, v in self.weights.items()}
-        save_file(state, str(path), metadata=told)
+        part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+        try:
+            save_file(state, str(part), metadata=told)
+            checkpoints.sync(part)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+        checkpoints.sync(path.parent)
 
     @classmethod
     def load(cls, file: Path | str, device: str = "cpu") -> "Personal":

@@ -208,7 +208,9 @@ class Watch:
 
 
 def learn(plan: Plan, out: Path, say: Callable[[str], None], words: Any = None) -> Path:
-    """Teach from the shipped weights; `out` always holds the best adapter so far."""
+    """Teach from the shipped weights; `out` always holds the best adapter so far, which is the one
+    that ships where `plan` goes on from it. ValueError when none could be judged.
+    """
     from engine.encoders.starter_picture import StarterPicture
     from engine.starter.drawer.known import starter
     from engine.starter.prior import prior
@@ -221,7 +223,11 @@ def learn(plan: Plan, out: Path, say: Callable[[str], None], words: Any = None) 
     watch, lesson = Watch(backbone, others, lot.words, encode), Lesson(backbone, lot, crowd, plan)
     old = lesson.adapter.card
     before = old.get("pairs", 0) + old.get("before", 0)
-    best, looked, path = -np.inf, time.monotonic(), out / FILE.name
+    best, path = -np.inf, out / FILE.name
+    if plan.shipped:
+        best = _offered(lesson.adapter, old, watch.look(lesson.adapter), best, path)
+        say(f"before the first step: gain {best:.4f}")
+    looked = time.monotonic()
     for each in lesson.run():
         over = each.metrics["share"] >= 1
         say(f"step {each.done}: " + ", ".join(f"{k} {v:.4f}" for k, v in each.metrics.items()))
@@ -229,9 +235,22 @@ def learn(plan: Plan, out: Path, say: Callable[[str], None], words: Any = None) 
             continue
         seen, looked = watch.look(lesson.adapter), time.monotonic()
         say(f"step {each.done}: {json.dumps(seen)}")
-        if seen["gain"] > best:
-            best = seen["gain"]
-            card = {"people": plan.people, "steps": each.done, "pairs": each.done * plan.pairs,
-                    "before": before, "apart": list(APART), **seen}  # fmt: skip
-            replace(lesson.adapter, card=card).save(path)
+        card = {"people": plan.people, "steps": each.done, "pairs": each.done * plan.pairs,
+                "before": before, "apart": list(APART)}  # fmt: skip
+        best = _offered(lesson.adapter, card, seen, best, path)
+    if best == -np.inf:
+        raise ValueError(
+            "no look at the drawings gave a number, so that no adapter was kept; teach it again "
+            "with more pairs a step, or go on from the one that ships"
+        )
     return path
+
+
+def _offered(
+    adapter: Personal, card: Mapping[str, Any], seen: Mapping[str, float], best: float, path: Path
+) -> float:
+    """The best gain so far; the adapter that has it lies at `path`. What is no number is none."""
+    if not seen["gain"] > best:
+        return best
+    replace(adapter, card={**card, **seen}).save(path)
+    return seen["gain"]
