@@ -110,8 +110,8 @@ def _described(concepts: Sequence[str], asked: Array) -> dict[str, float]:
     return {c: float(fits[row[c]]) for c in concepts if c in row}
 
 
-def starter(folder: Path | None = None, words: Any = None) -> Any:
-    """The shipped model as a Diffusion backbone, in 32 bits on the CPU or the chosen device.
+def starter(folder: Path | None = None, words: Any = None, device: str = "") -> Any:
+    """The shipped model as a Diffusion backbone, in 32 bits on `device`, else on the chosen one.
 
     `words`: what reads prompts, where it is not MiniLM itself (engine/starter/drawer/pack.py).
     BadModel when its files are damaged.
@@ -123,7 +123,7 @@ def starter(folder: Path | None = None, words: Any = None) -> Any:
     from engine.starter.drawer.face import Drawer
     from engine.starter.drawer.pipeline import load
 
-    device = choose().name
+    device = device or choose().name
     with LOADING:
         pipe = load(folder or MODEL).to(device)
     name = f"starter-pictures-{fingerprint(pipe.transformer)}"

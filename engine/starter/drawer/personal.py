@@ -207,7 +207,8 @@ class Watch:
         return found
 
 
-def learn(plan: Plan, out: Path, say: Callable[[str], None], words: Any = None) -> Path:
+def learn(plan: Plan, out: Path, say: Callable[[str], None], words: Any = None,
+          device: str = "") -> Path:  # fmt: skip
     """Teach from the shipped weights; `out` always holds the best adapter so far, which is the one
     that ships where `plan` goes on from it. ValueError when none could be judged.
     """
@@ -216,7 +217,7 @@ def learn(plan: Plan, out: Path, say: Callable[[str], None], words: Any = None) 
     from engine.starter.prior import prior
 
     out.mkdir(parents=True, exist_ok=True)
-    backbone, encode = starter(words=words), StarterPicture().encode
+    backbone, encode = starter(words=words, device=device), StarterPicture().encode
     lot = Lot.of(backbone.face.pipe.vae, encode, 8, plan.seed)
     crowd = Crowd.of(lot, plan.people, prior("picture"), plan.seed + 1)
     others = Crowd.of(lot, 4 * WATCHED, prior("picture"), plan.seed + 2)

@@ -108,8 +108,11 @@ def seen(wanted: Wanted, given: Given | None) -> Any:
 
 def finer(vae: Any, wanted: Wanted, minutes: float, say: Callable[[str], None]) -> None:
     """More time for the decoder alone: latents stay what the transformer has learnt."""
-    vae.encoder.requires_grad_(False)
-    pixels = torch.from_numpy(data.build(min(4, wanted.copies), 2).pixels).to(vae.device)
+    vae.to(wanted.device, memory_format=torch.channels_last).encoder.requires_grad_(False)
+    copies = min(4, wanted.copies)
+    drawings = (Pack.load(wanted.pack).build(copies, 2, wanted.device) if wanted.pack
+                else data.build(copies, 2))  # fmt: skip
+    pixels = torch.from_numpy(drawings.pixels).to(wanted.device)
     for each in small.teach(vae, pixels, Clock(minutes, wanted.steps), wanted.seed + 7):
         say(f"decoder step {each.done}: loss {each.metrics['loss']:.3f}")
     vae.encoder.requires_grad_(True)
@@ -211,12 +214,17 @@ def run(given: Any) -> int:
         words = Words(Pack.load(pack).words(device)) if pack else None
         plan = Plan(given.minutes, pairs=given.pairs, check=10 * given.minutes,
                     shipped=given.shipped)  # fmt: skip
-        print(f"The adapter lies in {learn(plan, Path(given.out), told, words)}")
+        print(f"The adapter lies in {learn(plan, Path(given.out), told, words, device)}")
         return 0
     wanted = Wanted(Path(given.out), given.minutes, given.vae_minutes, device, given.resume,
                     batch=given.batch, layers=given.layers, copies=given.copies,
                     pack=pack, shipped=given.shipped, crops=given.crops)  # fmt: skip
     if given.decoder_minutes:
+        if not wanted.shipped and not (wanted.out / "vae" / "config.json").exists():
+            raise FileNotFoundError(
+                f"{wanted.out} has no vae/ whose decoder could learn on; give the folder of a run "
+                "as --out, or begin with the one that ships: --shipped"
+            )
         vae = autoencoder(replace(wanted, resume=True), told)
         finer(vae, wanted, given.decoder_minutes, told)
     else:
