@@ -5,10 +5,15 @@ are trained on real icons alone, never on those combinations: which of ten style
 concepts of the pool (top five). The same judges on the real icons of those combinations give the
 ceiling. `memorised`: share of samples nearer to a training picture than the real icon of the same
 combination is; a sheet of those goes to `build/starter` when a folder of that name is there.
+
+`named` is the share that decides whether drawings lead on the Create page: things in the first
+five, left-out combinations. `python -m tests.bench.starter` measures it whole and writes it into
+lesson.json beside the weights; `named_in_lesson` is what stands there.
 """
 
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +52,7 @@ def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any
     }  # fmt: skip
     figures |= seen(backbone, judge, taught, words, seed)
     figures |= others(backbone, judge, words, seed)
+    figures |= share(figures)
     rows: list[dict[str, Any]] = [
         {"what": "style", "name": s, **judge.figures(*only(drawn, asked, 1, s))}
         for s in STYLES
@@ -57,6 +63,26 @@ def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any
         for c in sorted({a[0] for a in asked})
     ]
     return {"figures": figures, "rows": rows}
+
+
+def share(figures: Mapping[str, float]) -> dict[str, float]:
+    from engine.starter.drawer.known import lesson
+
+    written = lesson().named
+    found = {"named": round(figures["concept_top5"], 3)}
+    return found if written is None else {**found, "named_in_lesson": written}
+
+
+def write_named() -> float:
+    """Measure the weights that lie there, and write their share beside them."""
+    from engine.checkpoints import write_atomic
+    from engine.starter.drawer import known
+
+    file = known.MODEL / "lesson.json"
+    named = round(float(run()["figures"]["concept_top5"]), 3)
+    told = json.loads(file.read_text())
+    write_atomic(file, json.dumps({**told, "named": named}, indent=1))
+    return named
 
 
 def only(drawn: Sequence[Any], asked: Sequence[Any], place: int, name: str) -> tuple[Any, Any]:
@@ -230,3 +256,7 @@ def four(backbone: Any) -> float:
 
     once()
     return float(np.median([once() for _ in range(5)]))
+
+
+if __name__ == "__main__":
+    print(f"named {write_named()}, written into lesson.json")
