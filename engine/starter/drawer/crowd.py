@@ -26,7 +26,7 @@ SHOWN, SLIP, STYLED = (1, 2, 4, 8, 16, 24), 0.1, 0.5
 
 @dataclass(frozen=True, eq=False)
 class Lot:
-    """Drawings to choose among: latents (n, 4, h, w), features (n, 64) of SPACE, and what each is:
+    """Drawings to choose among: latents (n, c, h, w), features (n, 64) of SPACE, and what each is:
     concept (n,) and style (n,) numbers; `words`: of every concept, in order.
     """
 
