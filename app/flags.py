@@ -236,6 +236,8 @@ def _tuning(p: argparse.ArgumentParser) -> None:
     p.add_argument("--rate", type=float)
     p.add_argument("--rank", type=int)
     p.add_argument("--seed", type=int)
+    p.add_argument("--mirror", type=float, metavar="SHARE",
+                   help="of steps at which pairs of pictures are mirrored; default 0")  # fmt: skip
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:

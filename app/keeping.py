@@ -32,7 +32,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 BELIEF_PAIRS = 2
 TRIED = ("Describe a small kitchen in the morning.", "Write a note to an old friend.")
-OPEN = ("steps", "batch", "rate", "rank", "seed", "held_out")
+ALWAYS = ("steps", "batch", "rate", "rank", "seed", "held_out")
+OPEN = {"text": ALWAYS, "picture": (*ALWAYS, "mirror")}
 
 
 class Keeping:
@@ -84,7 +85,7 @@ class Keeping:
             "pairs": own,
             "presets": self._cards(medium, examples),
             "objectives": self._objectives(medium, any(e.rationale for e in examples)),
-            "settings": self._open(self.settings("quick", medium=medium)),
+            "settings": self._open(medium, self.settings("quick", medium=medium)),
             "from": startable(self, profile, medium),
             "command": f"python3 launch.py tune {profile} quick --medium {medium}",
         }
@@ -140,9 +141,9 @@ class Keeping:
         if preset not in cards:
             raise Bad(f"there is no card {preset!r}; choose {', '.join(cards)}")
         given = dict(given or {})
-        unknown = set(given) - {*OPEN, "objective", "knobs"}
+        unknown, here = set(given) - {*OPEN[medium], "objective", "knobs"}, ", ".join(OPEN[medium])
         if unknown:
-            raise Bad(f"unknown settings: {', '.join(sorted(unknown))}; see {', '.join(OPEN)}")
+            raise Bad(f"unknown settings: {', '.join(sorted(unknown))}; see {here}")
         base = {**alike, **{k: v for k, v in cards[preset].items() if k != "label"}}
         made = {**base, **{k: v for k, v in given.items() if v is not None}}
         if "steps" in given:
@@ -152,7 +153,7 @@ class Keeping:
     def _sound(self, made: dict[str, Any]) -> dict[str, Any]:
         """Numbers within limits; Bad names the one that is not."""
         limits = {"steps": (1, 5000), "batch": (1, 64), "rank": (1, 64), "rate": (1e-6, 0.1),
-                  "held_out": (0.0, 0.5), "seed": (0, 2**31 - 1)}  # fmt: skip
+                  "held_out": (0.0, 0.5), "seed": (0, 2**31 - 1), "mirror": (0, 1)}  # fmt: skip
         for name, (low, high) in limits.items():
             if name in made and not low <= float(made[name]) <= high:
                 raise Bad(f"{name} must lie between {low:g} and {high:g}")
@@ -196,8 +197,8 @@ class Keeping:
                 "usable": not why, "why": why}  # fmt: skip
 
     @staticmethod
-    def _open(settings: Any) -> dict[str, Any]:
-        return {k: v for k, v in asdict(settings).items() if k in OPEN}
+    def _open(medium: "Kind", settings: Any) -> dict[str, Any]:
+        return {k: v for k, v in asdict(settings).items() if k in OPEN[medium]}
 
     # the order
 

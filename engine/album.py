@@ -1,7 +1,9 @@
 """Latents of pictures by content hash: encoded once, kept on disk, the same for every run.
 
 Pictures are encoded one at a time, so that a run taken up again half-way reads the same numbers as
-one that was never stopped. A file whose bytes are not those of its name is refused.
+one that was never stopped. A file whose bytes are not those of its name is refused. A name that ends in
+MIRRORED is the picture with left and right changed, an entry of its own: an autoencoder does not
+give it the mirrored latents.
 """
 
 import hashlib
@@ -12,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from engine.checkpoints import sync
+
+MIRRORED = ".mirror"
 
 
 class Album:
@@ -40,6 +44,8 @@ class Album:
         return self.made[name]
 
     def _picture(self, name: str) -> Any:
+        if name.endswith(MIRRORED):
+            return ImageOps.mirror(self._picture(name.removesuffix(MIRRORED)))
         try:
             body = (self.pictures / name).read_bytes()
             if hashlib.sha256(body).hexdigest() != name:

@@ -201,6 +201,9 @@ class TextReading:
     backbone: Any
     names: tuple[str, ...] = LINEAR
 
+    def mirroring(self, share: float, seed: int) -> "TextReading":
+        raise ValueError("texts cannot be mirrored; leave `mirror` at 0")
+
     def check(self, model: Any) -> None:
         plain_head(model)
 

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.album import MIRRORED
 from engine.denoising import Conditions, Denoiser
 
 DRAWS, PER_STEP = 16, 2
@@ -39,6 +40,10 @@ class PictureRow:
     @property
     def tails(self) -> tuple[str, ...]:
         return self.pictures
+
+    def mirrored(self) -> "PictureRow":
+        """All pictures of the group with left and right changed."""
+        return replace(self, pictures=tuple(p + MIRRORED for p in self.pictures))
 
     def keys(self, base: str) -> list[bytes]:
         """(K * draws,) of base, caption, picture and draw."""
@@ -66,7 +71,8 @@ def draw_of(number: int, shape: Sequence[int]) -> tuple[Tensor, float]:
 @dataclass
 class PictureReading:
     """`album` gives the latents (c, h, w) of a picture by name. `device`: where the model works, by
-    default where its weights lie.
+    default where its weights lie. `mirror`: the share of steps at which a group is shown with left
+    and right changed, drawn by `seed`, group and step; checks show it as it is.
     """
 
     face: Denoiser
@@ -75,6 +81,11 @@ class PictureReading:
     captions: bool = False
     names: tuple[str, ...] = LAYERS
     device: str | None = None
+    mirror: float = 0.0
+    seed: int = 0
+
+    def mirroring(self, share: float, seed: int) -> "PictureReading":
+        return replace(self, mirror=share, seed=seed)
 
     def check(self, model: Any) -> None:
         """Nothing can be odd about a denoiser that `family` knows."""
@@ -86,7 +97,14 @@ class PictureReading:
     def at(self, row: PictureRow, step: int) -> PictureRow:
         """The draws of one step: a few, in turn, spread over the times."""
         gap = DRAWS // PER_STEP
-        return replace(row, draws=tuple((step + k * gap) % DRAWS for k in range(PER_STEP)))
+        few = replace(row, draws=tuple((step + k * gap) % DRAWS for k in range(PER_STEP)))
+        return few.mirrored() if self._turned(row, step) else few
+
+    def _turned(self, row: PictureRow, step: int) -> bool:
+        if not self.mirror:
+            return False
+        drawn = hashlib.sha256(f"{self.seed}|{row.pictures}|{step}".encode()).digest()
+        return int.from_bytes(drawn[:8], "big") < self.mirror * 2**64
 
     def gathered(self, rows: Sequence[PictureRow], known: Any) -> list[PictureRow]:
         """Groups with something unknown, once each."""

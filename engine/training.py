@@ -25,7 +25,9 @@ from engine.objectives.base import Batch, Example
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run is made of, besides its examples."""
+    """What a run is made of, besides its examples. `mirror`: the share of steps at which both
+    pictures of a pair are shown with left and right changed.
+    """
 
     objective: str = "rpo"
     knobs: Mapping[str, float] = field(default_factory=dict)
@@ -42,6 +44,7 @@ class Settings:
     check_every: int = 20
     held_out: float = 0.15
     checkpointing: bool = False
+    mirror: float = 0.0
 
 
 @dataclass
@@ -73,6 +76,8 @@ class Training:
         self.model.requires_grad_(False)
         self.objective = OBJECTIVES[settings.objective].load()
         self.reading = backbone.reading(self.objective)
+        if settings.mirror:
+            self.reading = self.reading.mirroring(settings.mirror, settings.seed)
         self.reading.check(self.model)
         self.knobs = replace(self.objective.defaults, **settings.knobs)
         self.people = [self._person(examples) for examples in people]

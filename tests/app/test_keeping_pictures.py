@@ -104,6 +104,18 @@ def test_answers_become_a_picture_adapter_beside_those_for_words(tuned: dict[str
     assert studio.keeping.listed(profile)[0]["fits"]
 
 
+def test_pictures_may_be_mirrored_words_not(tuned: dict[str, Any]) -> None:
+    keeping, user, profile = tuned["studio"].keeping, tuned["user"], tuned["profile"]
+    assert keeping.offer(user, profile)["settings"]["mirror"] == 0.0
+    assert "mirror" not in keeping.offer(user, profile, "text")["settings"]
+    assert keeping.settings("quick", {"mirror": 0.5}, "picture").mirror == 0.5
+    for wrong in ({"mirror": 1.5}, {"mirror": -0.1}):
+        with pytest.raises(Bad, match="mirror must lie between 0 and 1"):
+            keeping.settings("quick", wrong, "picture")
+    with pytest.raises(Bad, match="unknown settings: mirror"):
+        keeping.settings("quick", {"mirror": 0.5}, "text")
+
+
 def test_the_job_shows_what_it_drew(tuned: dict[str, Any]) -> None:
     studio, job = tuned["studio"], tuned["job"]
     assert [s["step"] for s in job["samples"]] == [0, 1, 2]
@@ -247,3 +259,4 @@ def test_the_command_line_takes_a_medium() -> None:
     given = flags.parse(["tune", "1", "quick", "--medium", "picture"])
     assert (given.preset, given.medium) == ("quick", "picture")
     assert flags.parse(["tune", "1"]).medium is None
+    assert flags.parse(["tune", "1", "--mirror", "0.5"]).mirror == 0.5

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from engine.adapter import Adapter, Base
+from engine.album import MIRRORED
 from engine.backbones.diffusion import Diffusion
 from engine.lora import targets
 from engine.objectives import OBJECTIVES
@@ -16,6 +17,7 @@ from engine.objectives.base import Example
 from engine.picturing import DRAWS, LAYERS, PER_STEP, PictureRow, draw_of
 from engine.steering.lora import stack
 from engine.training import Settings, Training
+from tests.tiny import tiny_lm
 from tests.tiny_pictures import KINDS, tiny_face
 
 PICTURES = [n for n in OBJECTIVES if "picture" in OBJECTIVES[n].load().media]
@@ -132,6 +134,44 @@ def test_draws_are_shared_within_a_group_and_turn_with_the_steps(
     assert times == sorted(times) and times[0] < 0.2 and times[-1] > 0.8
     keys = row.keys("base")
     assert len(set(keys)) == 2 * DRAWS and row.folded([1.0] * DRAWS + [3.0] * DRAWS) == [1.0, 3.0]
+
+
+def test_both_pictures_of_a_pair_are_mirrored_or_neither(backbones: dict[str, Diffusion]) -> None:
+    plain = backbones["sd3"].reading(OBJECTIVES["dpo"].load())
+    rows = [PictureRow((a, b), ("x", "x")) for a in COLOURS for b in COLOURS if a != b]
+
+    def turned(share: float, seed: int) -> np.ndarray:
+        reading, found = plain.mirroring(share, seed), []
+        for row in rows:
+            for step in range(40):
+                at = reading.at(row, step)
+                assert at.draws == plain.at(row, step).draws
+                assert at.pictures in (row.pictures, tuple(p + MIRRORED for p in row.pictures))
+                found.append(at.pictures != row.pictures)
+                assert bool(set(at.keys("b")) & set(plain.at(row, step).keys("b"))) != found[-1]
+        return np.array(found).reshape(len(rows), 40)
+
+    half = turned(0.5, 1)
+    assert 0.4 < half.mean() < 0.6 and (half == turned(0.5, 1)).all()
+    assert (half != turned(0.5, 2)).any() and (half[0] != half[1]).any(), "by seed and by pair"
+    assert not turned(0.0, 1).any() and turned(1.0, 1).all()
+
+
+def test_mirrored_steps_learn_from_mirrored_pictures_and_texts_have_none(
+    backbones: dict[str, Diffusion],
+) -> None:
+    seen, backbone = [], replace(backbones["sd3"])
+
+    def album(name: str) -> torch.Tensor:
+        seen.append(name)
+        return backbones["sd3"].album(name.removesuffix(MIRRORED))  # type: ignore[misc]
+
+    backbone.album = album
+    made, _ = run(backbone, "diffusion_dpo", 4, mirror=0.5)
+    ours = {n.endswith(MIRRORED) for n in seen}
+    assert ours == {True, False} and made.step == 4
+    with pytest.raises(ValueError, match="mirrored"):
+        Training(tiny_lm(), [[Example("a", ("b", "c"))]], Settings(mirror=0.5))
 
 
 def test_adapters_bend_attention_and_never_the_words(backbones: dict[str, Diffusion]) -> None:

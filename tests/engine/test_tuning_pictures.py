@@ -1,5 +1,6 @@
 """A tuning of a tiny picture model in its worker: what it stages, shows, guards and resumes."""
 
+import io
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ from PIL import Image
 
 from engine import checkpoints, gauges_pictures
 from engine.adapter import Adapter
-from engine.album import Album
+from engine.album import MIRRORED, Album
 from engine.gauges_pictures import WINNER, best_step, distance, verdict, winner
 from engine.objectives.base import Batch
 from engine.tuning_pictures import PictureTuning
@@ -102,6 +103,35 @@ def test_pictures_are_encoded_once_and_damage_is_refused(tmp_path: Path) -> None
         Album(encode, tmp_path, tmp_path / "elsewhere")(name)
     with pytest.raises(ValueError, match="missing"):
         one("0" * 64)
+
+
+def test_a_mirrored_picture_is_an_entry_of_its_own(tmp_path: Path) -> None:
+    import hashlib
+
+    left = Image.new("RGB", (16, 16), "white")
+    left.paste((0, 0, 0), (0, 0, 8, 16))
+    out = io.BytesIO()
+    left.save(out, "PNG")
+    name = hashlib.sha256(out.getvalue()).hexdigest()
+    (tmp_path / name).write_bytes(out.getvalue())
+
+    def encode(pictures: list[Any]) -> torch.Tensor:
+        return torch.from_numpy(np.asarray(pictures[0], np.float32)).permute(2, 0, 1)[None]
+
+    made = Album(encode, tmp_path, tmp_path / "latents")
+    assert torch.equal(made(name + MIRRORED), made(name).flip(-1))
+    assert not torch.equal(made(name + MIRRORED), made(name))
+    assert len(list((tmp_path / "latents").iterdir())) == 2
+
+
+def test_what_a_mirrored_run_needs_is_read_ahead(tmp_path: Path, model: Path) -> None:
+    folder = order(tmp_path / "1", model, tmp_path / "cache.bin", 6, check_every=3, mirror=0.5)
+    task = PictureTuning(folder, json.loads((folder / "job.json").read_text()))
+    list(task.prepare())
+    passes, latents = task.training.passes, len(task.album.made)
+    assert any(n.endswith(MIRRORED) for n in task.album.made)
+    list(task.run())
+    assert (task.training.passes, len(task.album.made)) == (passes, latents)
 
 
 def test_another_size_of_picture_is_read_anew(tmp_path: Path, model: Path) -> None:
