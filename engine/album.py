@@ -1,9 +1,9 @@
 """Latents of pictures by content hash: encoded once, kept on disk, the same for every run.
 
 Pictures are encoded one at a time, so that a run taken up again half-way reads the same numbers as
-one that was never stopped. A file whose bytes are not those of its name is refused. A name that ends in
-MIRRORED is the picture with left and right changed, an entry of its own: an autoencoder does not
-give it the mirrored latents.
+one that was never stopped. A file whose bytes are not those of its name is refused. A name that
+ends in MIRRORED is the picture with left and right changed, an entry of its own: an autoencoder
+does not give it the mirrored latents.
 """
 
 import hashlib
