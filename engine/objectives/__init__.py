@@ -30,6 +30,10 @@ OBJECTIVES = Registry(
         ),
         "mapo": Entry("engine.objectives.mapo:MAPO", "MaPO: a style far from the model's", "15"),
         "ncp": Entry("engine.objectives.ncp:NCP", "NCP: by what the model sees", "1"),
+        "diffusion_cpo": Entry(
+            "engine.objectives.diffusion_cpo:DIFFUSION_CPO", "CPO: against no model before", "1"
+        ),
+        "sft": Entry("engine.objectives.sft:SFT", "SFT: only draws what you chose", "1, 23"),
         "dcpo": Entry("engine.objectives.dcpo:DCPO", "DCPO: each by its own caption", "4"),
         "best_of_n": Entry("engine.objectives.best_of_n:BEST_OF_N", "Best of n, then write", "16"),
     },

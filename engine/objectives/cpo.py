@@ -2,7 +2,7 @@
 
 L = -log sigma(beta (a_w - a_l)) - alpha a_w / n_w. Xu et al. 2024, arXiv 2401.08417; the text twin
 of founding papers 1 and 14. Assumes that the chosen texts are good enough to imitate. It needs half
-the memory of dpo and does not hold the model near where it started.
+the memory of dpo and does not hold the model near where it started. For pictures: diffusion_cpo.
 """
 
 from dataclasses import dataclass

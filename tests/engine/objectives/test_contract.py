@@ -49,6 +49,9 @@ HAND: list[tuple[str, dict[str, Any], float]] = [
     # A(10) = 5 / (e^5 - 1) = 0.033918, A(14) = 0.006389; 10 + 0.1 log(1 + e^-0.275293)
     ("mapo", {"beta": 0.1, "steep": 0.5, "scale": 10.0}, 10.056494),
     ("ncp", {"beta": 0.1}, 0.554355),
+    ("diffusion_cpo", {"beta": 0.1, "alpha": 1.0}, 10.513015),  # log(1 + e^-0.4) + 10
+    ("diffusion_cpo", {"beta": 0.1, "alpha": 0.0}, 0.513015),
+    ("sft", {}, 10.0),  # the error of the chosen, of as many pictures as there are: one
     ("dcpo", {"beta": 0.1}, 0.554355),
 ]
 AT_START = {"ipo": 25.0, "fspo": 25.0, "hinge": 1.0, "rpo": LN2 + 2.5}
@@ -127,8 +130,8 @@ def test_without_a_reference_b_is_not_read(name: str) -> None:
 def test_the_chosen_is_pulled_up_and_the_rejected_pushed_down(name: str) -> None:
     _, slope = slopes(name, some())
     assert (slope[:, 0] < 0).all()
-    if name == "best_of_n":
-        assert (slope[:, 1] == 0).all()  # it only writes
+    if name in ("best_of_n", "sft"):
+        assert (slope[:, 1] == 0).all()  # they only write, or draw
     else:
         assert (slope[:, 1] > 0).all()
 

@@ -94,3 +94,29 @@ def test_ncp_needs_at_most_six_tenths_of_the_steps() -> None:
     ncp = steps_needed(Plan("ncp", {"beta": 10.0}, 200, 2e-4, decay=False, errors=seen))
     same = Plan("diffusion_dpo", {"beta": 10.0, "floor": 0.0}, 200, 2e-4, decay=False)
     assert ncp <= 0.6 * steps_needed(same)
+
+
+def cpo(alpha: float, steps: int = 400, rate: float = 5e-4, decay: bool = True) -> Plan:
+    return Plan("diffusion_cpo", {"beta": 20.0, "alpha": alpha}, steps, rate, decay)
+
+
+def test_cpo_goes_where_it_is_told_without_a_reference() -> None:
+    """Right 0.91 as it ships; with the labels swapped left."""
+    pairs = sided()
+    drawn = draw(tuned(cpo(5.0), pairs))
+    assert right(drawn) >= 0.85 and on_ring(drawn) >= 0.95
+    back = draw(tuned(cpo(5.0), Pairs(pairs.x.flip(1), pairs.c, pairs.u)))
+    assert right(back) <= 0.15 and on_ring(back) >= 0.95
+
+
+def test_what_holds_cpo_is_that_it_draws_the_chosen() -> None:
+    """At a higher rate, too long: on the ring 0.95 as it ships, 0.21 without the second part."""
+    kept, loose = (draw(tuned(cpo(a, 600, 1e-3, decay=False), sided())) for a in (5.0, 0.0))
+    assert right(kept) >= 0.85 and on_ring(kept) >= 0.85
+    assert right(loose) >= 0.95 and on_ring(loose) <= 0.4
+
+
+def test_sft_goes_there_slower_than_what_looks_at_both() -> None:
+    """Right 0.75, where the base has 0.5 and CPO 0.91 in the same steps."""
+    drawn = draw(tuned(Plan("sft", {}), sided()))
+    assert 0.65 <= right(drawn) <= 0.85 and on_ring(drawn) >= 0.95
