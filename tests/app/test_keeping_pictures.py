@@ -68,7 +68,9 @@ def test_the_answers_say_whether_it_is_pictures_or_words(tuned: dict[str, Any]) 
     offer = keeping.offer(user, profile)
     assert offer["medium"] == "picture" and offer["ready"] and offer["pairs"] > 0
     names = [o["name"] for o in offer["objectives"]]
-    assert names[0] == "diffusion_dpo" and {"mapo", "ncp", "dcpo"} <= set(names)
+    assert names[0] == "diffusion_dpo" and {"mapo", "ncp", "dcpo", "diffusion_cpo", "sft"} <= set(
+        names
+    )
     assert "rpo" not in names and "--medium picture" in offer["command"]
     assert all(card["minutes"] > 0 for card in offer["presets"])
     assert [c["minutes"] for c in offer["presets"]] == sorted(
