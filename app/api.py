@@ -72,7 +72,7 @@ class GenerateIn(Strict):
     n: int = Field(4, ge=1, le=8)
     strength: float = Field(1.0, ge=0.0, le=1.0)
     seed: int = Field(0, ge=0, le=2**31 - 1)
-    depth: Literal["instant", "guided", "steered", "tuned"] | None = None
+    depth: Literal["instant", "guided", "attended", "steered", "tuned"] | None = None
     max_tokens: int = Field(80, ge=8, le=400)
 
 

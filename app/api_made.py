@@ -19,7 +19,7 @@ class StripIn(Strict):
     prompt: str = Field(min_length=1, max_length=2000)
     seed: int = Field(0, ge=0, le=2**31 - 1)
     index: int = Field(0, ge=0, le=7)
-    depth: Literal["guided", "steered", "tuned"] | None = None
+    depth: Literal["guided", "attended", "steered", "tuned"] | None = None
 
 
 class CaptionIn(Strict):

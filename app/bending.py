@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 INSTANT = "instant"
 # The deepest that is ready is what a person gets who does not choose.
-DEPTHS = ("guided", "steered", "tuned")
+DEPTHS = ("guided", "attended", "steered", "tuned")
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,9 @@ Bend = Callable[[Scene, Told], AbstractContextManager[Told]]
 
 @dataclass(frozen=True)
 class Way:
-    """`depth`: instant is the collection ranked, guided pushes a drawing while it is made, steered
-    is what this one model was taught to heed, tuned was trained for the person.
+    """`depth`: instant is the collection ranked, guided pushes a drawing while it is made, attended
+    has the model attend to the person's vector, steered is what this one model was taught to heed
+    beside the words, tuned was trained for the person.
     """
 
     depth: str
@@ -145,16 +146,15 @@ def attended(scene: Scene, told: Told) -> Iterator[Told]:
 
 
 def attends(studio: "Studio", _profile: int) -> bool:
-    """Where an adapter ships for the model that draws, it is liked more than a lean
-    (docs/evidence.md, bench ppd).
+    """Where an adapter ships for the model that draws. It is not what a person gets unasked: a
+    lean is liked as often, moves more and draws cleaner (docs/decisions/0006).
     """
     return bool(studio.maker.draws.heeds)
 
 
 def leans(studio: "Studio", profile: int) -> bool:
     """The shipped model takes styles and facts beside the words; no other does."""
-    shipped = studio.maker.draws.ships and draws(studio, profile)
-    return shipped and not attends(studio, profile)
+    return bool(studio.maker.draws.ships) and draws(studio, profile)
 
 
 @contextmanager
@@ -176,7 +176,7 @@ def has_adapter(studio: "Studio", profile: int) -> bool:
 
 WAYS: dict[str, Way] = {
     "guided": Way("guided", draws, guided),
-    "attention": Way("steered", attends, attended),
+    "attention": Way("attended", attends, attended),
     "leaning": Way("steered", leans, leaned),
     "lora": Way("tuned", has_adapter, tuned),
 }
@@ -184,6 +184,8 @@ WAYS: dict[str, Way] = {
 
 MISSING = {
     "guided": "nothing draws here, so that nothing can be guided; choose the instant depth",
+    "attended": "no adapter lies beside this picture model that heeds a person; choose guided, or "
+    "tune the model on the Keep page",
     "steered": "this picture model was not taught to heed a person; choose guided, or tune it on "
     "the Keep page",
     "tuned": "no picture model is tuned for this taste yet; choose another depth, or tune one on "

@@ -57,7 +57,7 @@ class Starter:
             return ""
         return (
             f"{self._adapter().name}, by which the picture model heeds a person, is damaged; until "
-            f"it is mended drawings lean to your taste less well; {CURE}."
+            f"it is mended the depth attended is not there; {CURE}."
         )
 
     def place(self) -> Path:

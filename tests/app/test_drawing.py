@@ -106,7 +106,7 @@ def test_guided_is_there_for_the_shipped_model_too_and_goes_uphill(
     liking = {s: np.mean([r["score"] for r in drawn if r["side"] == s])
               for s in ("personal", "plain")}  # fmt: skip
     assert liking["personal"] > liking["plain"]
-    assert bending.depths(studio) == ["instant", "guided", "steered", "tuned"]
+    assert bending.depths(studio) == ["instant", "guided", "attended", "steered", "tuned"]
 
 
 def test_a_depth_that_nothing_fills_says_what_to_do(studio: Any, user: int, profile: int) -> None:
@@ -204,7 +204,8 @@ def test_a_personal_picture_tells_how_to_draw_it_again(
     request = Request("a cat", 1, int(told["Seed"]) // drawing.ODD)
     drawn = [s for side, s in drawing.drawn(studio, request, wish, 0) if side == "personal"]
     again = next(s.pixels for s in drawn if s.done)
-    assert np.abs(again.astype(int) - pixels(images(made, "personal")[0])).max() <= 1
+    # Gradients differ in their last bits with the threads' order; other settings differ by over 4.
+    assert np.abs(again.astype(int) - pixels(images(made, "personal")[0])).mean() < 0.5
 
 
 def test_a_draw_that_is_stopped_leaves_nothing_behind(studio: Any, user: int, profile: int) -> None:

@@ -206,7 +206,7 @@ def test_what_may_be_chosen_is_told_before_torch_is_loaded() -> None:
     made = subprocess.run(
         [sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert made.stdout.split() == ["instant", "guided", "steered", "tuned", "False"]
+    assert made.stdout.split() == ["instant", "guided", "attended", "steered", "tuned", "False"]
 
 
 # what cannot be used

@@ -139,5 +139,5 @@ def test_an_adapter_of_other_weights_is_said(
         raise ValueError("this personal adapter was learnt on other weights")
 
     monkeypatch.setattr(personal, "adapter", other)
-    last = make(studio, user, profile)[-1]
+    last = make(studio, user, profile, depth="attended")[-1]
     assert last["type"] == "error" and "other weights" in last["error"] and CURE in last["error"]

@@ -102,7 +102,7 @@ def test_a_taste_without_a_vector_leans(studio: Any, profile: int) -> None:
     taste = taste_of(studio, profile, "picture")
     ways: dict[str, dict[str, Any]] = {}
     for name, one in (("attends", taste), ("leans", replace(taste, vector=None))):
-        found = drawn(studio, Request("a cat", 1, 3), Wish(one, 1.0, "steered"), 0)
+        found = drawn(studio, Request("a cat", 1, 3), Wish(one, 1.0, "attended"), 0)
         ways[name] = {side: s.pixels for side, s in found if s.done}
     assert np.array_equal(ways["attends"]["plain"], ways["leans"]["plain"])
     assert not np.array_equal(ways["attends"]["personal"], ways["leans"]["personal"])
