@@ -22,7 +22,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHEETS = ROOT / "build" / "starter"
 SEEDS, QUICK = 4, 1
-SMALL, SIDE, BLOCKS = 32, 160, (0, 2, 4, 7)
+SMALL, SIDE, BLOCKS, SET = 32, 160, (0, 2, 4, 7), 160
 
 
 def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any]:
@@ -52,6 +52,7 @@ def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any
     }  # fmt: skip
     figures |= seen(backbone, judge, taught, words, seed)
     figures |= others(backbone, judge, words, seed)
+    figures |= apart_as_sets(backbone, rest, taught, words, seed)
     figures |= share(figures)
     rows: list[dict[str, Any]] = [
         {"what": "style", "name": s, **judge.figures(*only(drawn, asked, 1, s))}
@@ -97,6 +98,24 @@ def seen(backbone: Any, judge: Any, known: Any, words: Any, seed: int) -> dict[s
     asked = [(r["concept"], r["style"], 9) for r in some]
     found = judge.figures(samples(backbone, asked, words, seed), asked)
     return {f"{k}_taught": v for k, v in found.items()}
+
+
+def apart_as_sets(backbone: Any, real: Any, taught: Any, words: Any, seed: int) -> dict[str, float]:
+    """`frechet`: what it draws from the real icons of the same combinations (tests/bench/frechet.py);
+    `frechet_real`: one half of those icons from the other, the floor for so few.
+    """
+    from tests.bench.frechet import Space
+
+    rng = np.random.default_rng([seed, 3])
+    rows = rng.permutation(len(taught))[: 2 * SET]
+    some = [taught[i] for i in rows]
+    asked = [(r["concept"], r["style"], 21) for r in some[:SET]]
+    _, known = look([r["picture"] for r in real])
+    _, mine = look(samples(backbone, asked, words, seed))
+    _, icons = look([r["picture"] for r in some])
+    space = Space(known)
+    return {"frechet": space.apart(mine, icons[:SET]),
+            "frechet_real": space.apart(icons[SET:], icons[:SET])}  # fmt: skip
 
 
 def others(backbone: Any, judge: Any, words: Any, seed: int) -> dict[str, float]:

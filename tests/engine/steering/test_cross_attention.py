@@ -178,3 +178,35 @@ def test_a_late_voice_leaves_the_first_steps_to_the_words(
     second.save(tmp_path / "a.safetensors")
     assert Personal.load(tmp_path / "a.safetensors").late == 0.5
     assert hooks(backbone.trainable()) == 0
+
+
+def test_it_joins_the_words_of_a_pixart_shape() -> None:
+    """No pipeline of that family is offered; its blocks have the attention of a UNet's."""
+    from types import SimpleNamespace
+
+    from diffusers import PixArtTransformer2DModel
+
+    torch.manual_seed(0)
+    module = PixArtTransformer2DModel(
+        num_attention_heads=2, attention_head_dim=8, in_channels=4, out_channels=8, num_layers=2,
+        cross_attention_dim=16, caption_channels=12, sample_size=8, use_additional_conditions=False,
+    ).eval()  # fmt: skip
+    here = SimpleNamespace(trainable=lambda: module, name="pixart", device="cpu")
+    adapter = learnt(here)
+    assert len(attentions(module)) == 2
+
+    def guess(person: Any = None) -> Tensor:
+        g = torch.Generator().manual_seed(2)
+        x, words = torch.randn(2, 4, 8, 8, generator=g), torch.randn(2, 5, 12, generator=g)
+        asked = {"encoder_hidden_states": words, "timestep": torch.tensor([500, 500]),
+                 "added_cond_kwargs": {"resolution": None, "aspect_ratio": None}}  # fmt: skip
+        with torch.no_grad():
+            if person is None:
+                return module(x, **asked).sample
+            with adapter.on(module, torch.tensor(person)[None], torch.tensor([0, -1])):
+                return module(x, **asked).sample
+
+    base, mine = guess(), guess(ONE)
+    assert torch.equal(guess(0 * ONE), base)
+    assert not torch.allclose(mine[0], base[0]) and torch.equal(mine[1], base[1])
+    assert hooks(module) == 0
