@@ -101,7 +101,7 @@ def seen(backbone: Any, judge: Any, known: Any, words: Any, seed: int) -> dict[s
 
 
 def apart_as_sets(backbone: Any, real: Any, taught: Any, words: Any, seed: int) -> dict[str, float]:
-    """`frechet`: what it draws from the real icons of the same combinations (tests/bench/frechet.py);
+    """`frechet`: what it draws from the real icons of the same combinations, see frechet.py;
     `frechet_real`: one half of those icons from the other, the floor for so few.
     """
     from tests.bench.frechet import Space
