@@ -174,11 +174,18 @@ def has_adapter(studio: "Studio", profile: int) -> bool:
     return studio.keeping.chosen(profile, "picture") is not None
 
 
+def leans_beside(studio: "Studio", profile: int) -> bool:
+    """Whether what is tuned leans too."""
+    return has_adapter(studio, profile) and leans(studio, profile)
+
+
 WAYS: dict[str, Way] = {
     "guided": Way("guided", draws, guided),
     "attention": Way("attended", attends, attended),
     "leaning": Way("steered", leans, leaned),
     "lora": Way("tuned", has_adapter, tuned),
+    # An adapter says how to draw, a lean what to draw towards: both at once please more.
+    "tuned leaning": Way("tuned", leans_beside, leaned),
 }
 
 

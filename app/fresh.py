@@ -206,8 +206,9 @@ class Fresh:
             seed = int(rng.integers(2**31))
             for side in range(2):
                 scores = mean + root @ rng.standard_normal(root.shape[1]).astype(np.float32)
-                # What is tuned knows one taste only: there the noise has to differ.
-                noise = seed ^ side if depth == "tuned" else seed
+                # Tuned without a lean is one taste only: there the noise has to differ.
+                alone = depth == "tuned" and not bending.leans_beside(self.studio, profile)
+                noise = seed ^ side if alone else seed
                 made.append({"thing": thing, "seed": noise, "depth": depth,
                              "lean": bending.lean(self.studio, scores)})  # fmt: skip
         return made
@@ -254,8 +255,9 @@ def apart(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
 
 
 def _told(order: dict[str, Any]) -> dict[str, Any]:
-    """How it was drawn, for whoever wants to draw it again; what is tuned does not lean."""
+    """How it was drawn, for whoever wants to draw it again; only the shipped model has facts."""
     told = {"prompt": order["thing"], "seed": order["seed"], "depth": order["depth"]}
-    if order["depth"] != "steered":
+    lean = order.get("lean")
+    if lean is None or not hasattr(lean, "facts"):
         return told
-    return {**told, "styles": dict(order["lean"].styles), "facts": dict(order["lean"].facts)}
+    return {**told, "styles": dict(lean.styles), "facts": dict(lean.facts)}

@@ -23,7 +23,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "good": {"label": "Good", "steps": 160, "check_every": 40},
     "best": {"label": "Best", "steps": 320, "check_every": 40},
 }
-ALIKE: dict[str, Any] = {"objective": "diffusion_dpo", "batch": 4, "micro": 4, "rate": 2e-3}
+ALIKE: dict[str, Any] = {"objective": "diffusion_dpo", "batch": 4, "micro": 4, "rate": 6e-3}
 # A large model of somebody else's: one pair at a time, and the usual rate of a LoRA.
 OTHERS: dict[str, Any] = {**ALIKE, "batch": 2, "micro": 1, "rate": 1e-4}
 # What simulated people gained in bench tuned; only "quick" was measured.
@@ -34,7 +34,7 @@ GAIN = {
 }
 UNKNOWN = "Gain not measured with this model."
 # Pairs at most; a third of them the person's own, the rest what the belief adds to those.
-PAIRS, BELIEF_PAIRS = 96, 3
+PAIRS, BELIEF_PAIRS = 384, 3
 TRIED = ("a cat", "a dog", "a frog", "an octopus", "a mushroom", "an apple", "a strawberry",
          "a car", "a sailboat", "an umbrella", "a snowman", "a balloon")  # fmt: skip
 

@@ -3,9 +3,10 @@
 Simulated people with hidden tastes over raw pixels answer through the Studio with 10 % slips; the
 quick card of Keep tunes the shipped model in its own process. Then it draws things that no example
 of the tuning showed, and that its own checks do not draw: plain, with the adapter, and leaning (no
-training), on the same seeds. The judge is the hidden taste on the pixels; it shares nothing with
-encoder, belief or loss. `swapped`: somebody else's. `best4`: the best of four plain ones by the
-belief. The same is the pictures' half of bench tuned.
+training), both at once (what Create does after a tuning), on the same seeds. The judge is the
+hidden taste on the pixels; it shares nothing with encoder, belief or loss. `swapped`: somebody
+else's. `best4`: the best of four plain ones by the belief. The same is the pictures' half of bench
+tuned.
 """
 
 import tempfile
@@ -22,9 +23,9 @@ ANSWERS, SLIP, PEOPLE, QUICK, LONGEST = 30, 0.1, 8, 2, 1800.0
 UNSEEN = ("bear", "penguin", "fish", "turtle", "tulip", "cactus", "pear", "doughnut",
           "bus", "rocket", "house with garden", "star")  # fmt: skip
 SEEDS = 4
-KINDS = ("tuned", "lean", "swapped", "swapped_lean", "best4")
-NAMES = {"tuned": "win", "swapped": "win_swapped", "lean": "win_lean", "best4": "win_best4",
-         "swapped_lean": "win_swapped_lean"}  # fmt: skip
+KINDS = ("tuned", "lean", "both", "swapped", "swapped_lean", "best4")
+NAMES = {"tuned": "win", "lean": "win_lean", "both": "win_both", "swapped": "win_swapped",
+         "swapped_lean": "win_swapped_lean", "best4": "win_best4"}  # fmt: skip
 
 
 def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any]:
@@ -59,6 +60,7 @@ def _row(person: Any, mine: "Bent", other: "Bent", drawn: tuple[Any, Any]) -> di
     plain, every = drawn
     base = worth(person, plain, every)
     found = {"tuned": mine.drawn("tuned"), "lean": mine.drawn("lean"),
+             "both": mine.drawn("both"),
              "swapped": other.drawn("tuned"), "swapped_lean": other.drawn("lean"),
              "best4": mine.best(plain)}  # fmt: skip
     wins = {k: wins_of(worth(person, v, every), base) for k, v in found.items()}
@@ -130,10 +132,10 @@ class Bent:
 
         words, backbone = lesson()[0], drawing.model(self.studio)
         told = [Told(f"a {words[c][0]}", {}, WHITE) for c in UNSEEN for _ in range(SEEDS)]
-        if how == "lean":
+        if how in ("lean", "both"):
             told = [leaning(t, self._lean(), 1.0) for t in told]
         adapter = self.studio.keeping.load(self.row["id"])
-        strength = 1.0 if how == "tuned" else 0.0
+        strength = 1.0 if how in ("tuned", "both") else 0.0
         # The studio draws ahead on this same model; it waits while the slot is held.
         with self.studio.maker.slot(), lora(backbone, adapter, strength):
             stream = backbone.stream(told, range(len(told)), Draw(""))
