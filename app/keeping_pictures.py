@@ -28,7 +28,8 @@ ALIKE: dict[str, Any] = {"objective": "diffusion_dpo", "batch": 4, "micro": 4, "
 OTHERS: dict[str, Any] = {**ALIKE, "batch": 2, "micro": 1, "rate": 1e-4}
 # What simulated people gained in bench tuned; only "quick" was measured.
 GAIN = {
-    "quick": "Eight simulated people liked it more than plain in 81 of 100.",
+    "quick": "Two simulated people liked it more than plain in 56 of 100; leaning needs no "
+    "tuning and won 82.",
     "good": "Gain not measured yet.",
     "best": "Gain not measured yet.",
 }
