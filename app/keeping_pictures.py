@@ -23,7 +23,10 @@ PRESETS: dict[str, dict[str, Any]] = {
     "good": {"label": "Good", "steps": 160, "check_every": 40},
     "best": {"label": "Best", "steps": 320, "check_every": 40},
 }
-ALIKE: dict[str, Any] = {"objective": "diffusion_dpo", "batch": 4, "micro": 4, "rate": 6e-3}
+ALIKE: dict[str, Any] = {"objective": "diffusion_dpo", "batch": 4, "micro": 4, "rate": 1.5e-3}
+# An adapter of the shipped model is kept this much longer than it was learnt: a slow rate and a
+# long reach carry over to other things better than a fast rate (docs/evidence.md, bench draws).
+FULL = 2.0
 # A large model of somebody else's: one pair at a time, and the usual rate of a LoRA.
 OTHERS: dict[str, Any] = {**ALIKE, "batch": 2, "micro": 1, "rate": 1e-4}
 # What simulated people gained in bench tuned; only "quick" was measured.
@@ -154,6 +157,7 @@ class PictureOrders:
             "draw": {} if self.draws.ships else dict(zip(("steps", "guidance"), self.draws.how(),
                                                          strict=True)),
             "settings": asdict(settings), "prompts": self.tried(), "base": self.base(),
+            "full": FULL if self.draws.ships else 1.0,
             "cache": str(cache / "reference" / f"{name}.bin"),
             "latents": str(cache / "latents" / name), "slot": str(self.studio.maker.lock_file),
             "judge": {"method": METHOD, "space": SPACE["picture"], "encoder": ENCODER["picture"]},

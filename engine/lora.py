@@ -153,8 +153,14 @@ def _hook(down: Tensor, up: Tensor, strength: float, ask: Callable[[], Tensor] |
 
     def stacked(_module: Any, inputs: Any, output: Tensor) -> Tensor:
         a_t, b_t, nobody = part.of(ask())
-        moved = output + torch.bmm(torch.bmm(inputs[0].to(a_t.dtype), a_t), b_t).to(output.dtype)
-        return moved if nobody is None else torch.where(nobody, output, moved)
+        x = inputs[0].to(a_t.dtype)
+        # A layer that reads time and conditions has one row a picture, without places.
+        flat = x.ndim == 2
+        added = torch.bmm(torch.bmm(x[:, None] if flat else x, a_t), b_t).to(output.dtype)
+        moved = output + (added[:, 0] if flat else added)
+        if nobody is None:
+            return moved
+        return torch.where(nobody[:, 0] if flat else nobody, output, moved)
 
     return stacked
 

@@ -60,6 +60,8 @@ class PictureTuning:
         self.tasting = Tasting.of(backbone, request["prompts"], request["judge"],
                                   folder / "belief.safetensors",
                                   Draw("", **request.get("draw", {})))  # fmt: skip
+        # How much longer than it was learnt the adapter is tried and kept.
+        self.full = float(request.get("full", 1.0))
         self.history: list[dict[str, Any]] = []
         self.best: tuple[int, dict[str, Any]] = (0, {})
         self.said: dict[str, Any] = {}
@@ -120,6 +122,9 @@ class PictureTuning:
         if not weights:
             kept, weights = self.training.step, self.training.lora.named(0)
         arrays = {k: v.float().cpu().numpy().copy() for k, v in weights.items()}
+        for name, values in arrays.items():
+            if name.endswith("lora_B.weight"):
+                values *= np.float32(self.full)
         base = Base(**{**self.request["base"], "name": self.training.backbone.name})
         Adapter(base, arrays, self._card(kept)).save(out / "person-0")
         return str(self.said.get("words", "done"))
@@ -137,7 +142,7 @@ class PictureTuning:
     def _check(self) -> dict[str, float]:
         training = self.training
         found = self._measured()
-        pictures = self._drawn(1.0)
+        pictures = self._drawn(self.full)
         found |= self.tasting.against(self.tasting.seen(pictures), self.plain)
         self._show(training.step, pictures, found["win"])
         self.history.append({"step": training.step, **found})
@@ -171,7 +176,7 @@ class PictureTuning:
         who = training.people[0]
         rows = [training.reading.at(who.rows[g], 0) for g in (who.held or who.learn)[:PROBES]]
         base = training.reading.guesses(rows, lambda: training.lora.on(training.model, 0.0))
-        tuned = training.reading.guesses(rows, lambda: training.lora.on(training.model))
+        tuned = training.reading.guesses(rows, lambda: training.lora.on(training.model, self.full))
         return gauges_pictures.distance(tuned, base, error)
 
     def _drawn(self, strength: float) -> Sequence[Any]:

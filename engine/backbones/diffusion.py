@@ -22,7 +22,7 @@ from engine.denoising import Conditions, Denoiser, family
 from engine.device import choose
 from engine.loading import LOADING
 from engine.memory import ran_out
-from engine.picturing import PictureReading
+from engine.picturing import LAYERS, PictureReading
 from engine.pipelines import BadModel as BadModel
 from engine.pipelines import Found, identity, look
 from engine.stages import Course, Touch, as_bytes, side_of
@@ -89,7 +89,7 @@ class Diffusion:
         if self.album is None:
             raise ValueError("training on pictures needs an album: set it to name -> latents")
         return PictureReading(self.face, self.album, objective.perceptual, objective.captions,
-                              device=self.device)  # fmt: skip
+                              getattr(self.face, "layers", LAYERS), self.device)  # fmt: skip
 
     def reads(self) -> str:
         """What decides the numbers of latents and of reference values beside the weights."""

@@ -164,3 +164,18 @@ def test_rows_that_end_early_leave_the_adapters_of_the_others_alone(lm: Any) -> 
     for text, request, person in zip(together, asked, people, strict=True):
         with lora(lm, [person], 1.0):
             assert [text] == lm.write([request])
+
+
+def test_a_layer_that_has_one_row_a_picture_is_bent_for_its_person() -> None:
+    model = torch.nn.ModuleDict({"linear": torch.nn.Linear(3, 2)})
+    bent = Lora.blank(model, 1, 2, ["linear"])
+    for person in range(2):
+        bent.down["linear"][person] = torch.tensor([[1.0, 0.0, 0.0]])
+        bent.up["linear"][person] = torch.tensor([[1.0], [2.0]]) * (person + 1)
+    x = torch.tensor([[1.0, 0, 0], [3.0, 0, 0], [5.0, 0, 0]])
+    base = model["linear"](x)
+    with bent.on(model, 0.5, torch.tensor([1, -1, 0])):
+        moved = model["linear"](x)
+    assert torch.allclose(moved[0] - base[0], torch.tensor([1.0, 2.0]))
+    assert torch.equal(moved[1], base[1])
+    assert torch.allclose(moved[2] - base[2], torch.tensor([2.5, 5.0]))

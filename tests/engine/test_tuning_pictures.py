@@ -59,6 +59,20 @@ def test_a_job_ends_in_a_picture_adapter_with_samples_base_first(folder: Path) -
     assert wins[made.card["steps"]] == max(wins[4], wins[8]), "the step that is liked most is kept"
 
 
+def test_what_is_kept_is_as_long_as_it_was_tried(tmp_path: Path, model: Path) -> None:
+    kept = {}
+    for full in (1.0, 2.0):
+        folder = order(tmp_path / str(full), model, tmp_path / "cache.bin", 4, check_every=4)
+        told = json.loads((folder / "job.json").read_text())
+        told["full"] = full
+        (folder / "job.json").write_text(json.dumps(told))
+        assert work(folder) == "done", (folder / "end.json").read_text()
+        kept[full] = Adapter.load(folder / "out" / "person-0").weights
+    for name, values in kept[1.0].items():
+        longer = 2.0 if "lora_B" in name else 1.0
+        assert np.allclose(kept[2.0][name], longer * values, atol=1e-7), name
+
+
 def test_what_a_stable_diffusion_learnt_leaves_for_diffusers_and_comfyui(tmp_path: Path) -> None:
     from engine.exports import EXPORTS
     from engine.exports.base import Material, make

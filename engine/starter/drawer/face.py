@@ -7,11 +7,16 @@ import torch
 from torch import Tensor
 
 from engine.denoising import Joint
+from engine.picturing import LAYERS
 from engine.starter.drawer.conditions import WHITE, Told, Words, vector
 
 
 class Drawer(Joint):
-    """Prompts are texts, drawn on white, or Told where style and facts are said too."""
+    """Prompts are texts, drawn on white, or Told where style and facts are said too. A LoRA may
+    also change what time and conditions say to each block: by it a taste reaches other things.
+    """
+
+    layers = (*LAYERS, "norm1.linear")
 
     def __init__(self, pipe: Any, words: Words) -> None:
         super().__init__(pipe)
