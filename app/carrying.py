@@ -240,10 +240,11 @@ class Carrying:
             )
         if not told.ready():
             raise Bad(f"this adapter is for pictures. {told.draws.why_not}")
-        from engine.picturing import LAYERS
 
         backbone = drawing.model(self.studio)
-        return Base(**{**told.base(), "name": backbone.name}), shapes(backbone.model, LAYERS)
+        return Base(**{**told.base(), "name": backbone.name}), shapes(
+            backbone.model, backbone.layers
+        )
 
     def pack(self, user: int, adapter: int) -> tuple[bytes, str]:
         """For another studio: the adapter with its hashes."""

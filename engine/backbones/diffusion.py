@@ -89,7 +89,12 @@ class Diffusion:
         if self.album is None:
             raise ValueError("training on pictures needs an album: set it to name -> latents")
         return PictureReading(self.face, self.album, objective.perceptual, objective.captions,
-                              getattr(self.face, "layers", LAYERS), self.device)  # fmt: skip
+                              self.layers, self.device)  # fmt: skip
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Ends of the paths of the layers that a LoRA may change."""
+        return tuple(getattr(self.face, "layers", LAYERS))
 
     def reads(self) -> str:
         """What decides the numbers of latents and of reference values beside the weights."""
