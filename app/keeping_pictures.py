@@ -29,10 +29,10 @@ ALIKE: dict[str, Any] = {"objective": "diffusion_dpo", "batch": 4, "micro": 4, "
 FULL = 2.0
 # A large model of somebody else's: one pair at a time, and the usual rate of a LoRA.
 OTHERS: dict[str, Any] = {**ALIKE, "batch": 2, "micro": 1, "rate": 1e-4}
-# What simulated people gained in bench tuned; only "quick" was measured.
+# What simulated people gained in bench draws; only "quick" was measured.
 GAIN = {
-    "quick": "Two simulated people liked it more than plain in 56 of 100; leaning needs no "
-    "tuning and won 82.",
+    "quick": "Two simulated people liked it more than plain in 76 of 100, in 91 with the lean that "
+    "Create adds.",
     "good": "Gain not measured yet.",
     "best": "Gain not measured yet.",
 }
