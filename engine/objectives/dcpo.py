@@ -15,8 +15,8 @@ from engine.objectives.base import Batch, Objective, knob
 
 @dataclass(frozen=True)
 class Settings:
-    beta: float = knob(200.0, 1.0, 10000.0, "how closely the model is held to where it started")
-    floor: float = knob(50.0, 0.0, 10000.0, "how dearly it pays for drawing the chosen worse")
+    beta: float = knob(1000.0, 1.0, 10000.0, "how closely the model is held to where it started")
+    floor: float = knob(200.0, 0.0, 10000.0, "how dearly it pays for drawing the chosen worse")
 
 
 def loss(batch: Batch, settings: Settings) -> tuple[Tensor, dict[str, Tensor]]:

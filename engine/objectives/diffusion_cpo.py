@@ -4,7 +4,7 @@ L = -log sigma(beta (e_l - e_w)) + alpha e_w, e = -a the mean squared denoising 
 noise and time for both pictures. Xu et al. 2024, arXiv 2401.08417, with minus the error for the
 log-probability, as founding paper 1 has it beside Diffusion-DPO. Assumes that both pictures are
 about as hard to draw: without a reference the easier one counts as liked more from the start (two
-drawings of one thing lie .04 apart on the starter model), so beta is a tenth of diffusion_dpo's.
+drawings of one thing lie .04 apart on the starter model), so beta is a fiftieth of diffusion_dpo's.
 It does not hold the model near where it started: keep runs short.
 """
 

@@ -91,9 +91,9 @@ def padded(batch: Batch, fill: float) -> Batch:
     return replace(batch, n=wider(batch.n, 0.0), valid=valid, **grown)
 
 
-def slopes(name: str, batch: Batch) -> tuple[Tensor, Tensor]:
+def slopes(name: str, batch: Batch, **given: Any) -> tuple[Tensor, Tensor]:
     """Loss per group and its gradient in a."""
-    objective, settings = load(name)
+    objective, settings = load(name, **given)
     a = batch.a.clone().requires_grad_()
     loss, _ = objective.loss(replace(batch, a=a), settings)
     (slope,) = torch.autograd.grad(loss.sum(), a)
@@ -128,7 +128,9 @@ def test_without_a_reference_b_is_not_read(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_chosen_is_pulled_up_and_the_rejected_pushed_down(name: str) -> None:
-    _, slope = slopes(name, some())
+    # Errors of pictures differ by hundredths; on batches made for nats their beta leaves no slope.
+    held = {"beta": 20.0} if name in ("diffusion_dpo", "dcpo") else {}
+    _, slope = slopes(name, some(), **held)
     assert (slope[:, 0] < 0).all()
     if name in ("best_of_n", "sft"):
         assert (slope[:, 1] == 0).all()  # they only write, or draw
