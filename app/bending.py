@@ -184,7 +184,7 @@ WAYS: dict[str, Way] = {
     "attention": Way("attended", attends, attended),
     "leaning": Way("steered", leans, leaned),
     "lora": Way("tuned", has_adapter, tuned),
-    # Both at once are liked more than either (docs/evidence.md, bench draws).
+    # With a lean an adapter is liked far more than alone (docs/evidence.md, bench draws).
     "tuned leaning": Way("tuned", leans_beside, leaned),
 }
 

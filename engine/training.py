@@ -161,18 +161,19 @@ class Training:
         return losses, {name: value.detach() for name, value in metrics.items()}
 
     def measure(
-        self, part: Sequence[tuple[int, int]], against: bool | None = None, step: int | None = None
-    ) -> Batch:
+        self, part: Sequence[tuple[int, int]], against: bool | None = None,
+        step: int | None = None, strength: float = 1.0,
+    ) -> Batch:  # fmt: skip
         """The Batch of (person, group) numbers under the adapters as they stand.
 
         `against`: with reference values also where the objective itself needs none. `step`: as
-        that step sees them; None for all there is to see.
+        that step sees them; None for all there is to see. `strength`: of the adapters.
         """
         rows = [self.people[p].rows[g] for p, g in part]
         if step is not None:
             rows = [self.reading.at(row, step) for row in rows]
         examples = [self.people[p].examples[g] for p, g in part]
-        a, n = self._under(rows, [p for p, _ in part])
+        a, n = self._under(rows, [p for p, _ in part], strength)
         wanted = self.objective.reference if against is None else against
         b = self.reference(rows, a.shape[1]) if wanted else torch.zeros_like(a)
         why, why_n = self._reasons(examples, [p for p, _ in part])
@@ -182,11 +183,13 @@ class Training:
         strengths = torch.tensor([e.strength for e in examples], device=a.device)
         return Batch(a, b, n.clamp(min=1), labels, n > 0, strengths, why, why_n)
 
-    def _under(self, rows: Sequence[Any], who: Sequence[int]) -> Any:
+    def _under(self, rows: Sequence[Any], who: Sequence[int], strength: float = 1.0) -> Any:
         index = None
         if self.lora.people > 1:
             index = self.reading.index(rows, who, self.backbone.device)
-        return self.reading.measure(self.model, rows, lambda: self.lora.on(self.model, 1.0, index))
+        return self.reading.measure(
+            self.model, rows, lambda: self.lora.on(self.model, strength, index)
+        )
 
     def _reasons(self, examples: Sequence[Example], who: Sequence[int]) -> Any:
         zeros = torch.zeros(len(examples), device=self.backbone.device)

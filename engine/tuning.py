@@ -203,7 +203,7 @@ class Tuning:
         }
 
 
-def paired(training: Any, groups: list[int]) -> Any:
+def paired(training: Any, groups: list[int], strength: float = 1.0) -> Any:
     """Best and next of each group as one Batch with reference; few passes, as in training."""
     import torch
 
@@ -212,7 +212,7 @@ def paired(training: Any, groups: list[int]) -> Any:
     size, parts = training.micro, []
     for start in range(0, len(groups), size):
         part = [(0, g) for g in groups[start : start + size]]
-        parts.append(training.measure(part, against=True))
+        parts.append(training.measure(part, against=True, strength=strength))
     a, b, n = (torch.cat([getattr(p, k)[:, :2] for p in parts]) for k in ("a", "b", "n"))
     return Batch.pairs(a, b, n)
 

@@ -163,9 +163,9 @@ class PictureTuning:
         found: dict[str, Any] = {"agreement": None}
         with torch.no_grad():
             if who.held:
-                held = paired(training, who.held[:HELD])
+                held = paired(training, who.held[:HELD], self.full)
                 found |= {"agreement": gauges.implicit_accuracy(held), "held": len(held.a)}
-            seen = paired(training, who.learn[:PAIRS])
+            seen = paired(training, who.learn[:PAIRS], self.full)
             found |= {"winner": gauges_pictures.winner(seen),
                       "train_accuracy": gauges.implicit_accuracy(seen),
                       "distance": self._distance(-gauges.floats(seen.b)[:, 0].mean())}  # fmt: skip

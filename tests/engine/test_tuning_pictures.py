@@ -73,6 +73,23 @@ def test_what_is_kept_is_as_long_as_it_was_tried(tmp_path: Path, model: Path) ->
         assert np.allclose(kept[2.0][name], longer * values, atol=1e-7), name
 
 
+def test_the_guard_looks_at_the_length_that_is_kept(tmp_path: Path, model: Path) -> None:
+    folder = order(tmp_path / "1", model, tmp_path / "cache.bin", 2, check_every=4, rate=1e-2)
+    told = json.loads((folder / "job.json").read_text())
+    task = PictureTuning(folder, {**told, "full": 2.0})
+    list(task.prepare())
+    for _ in range(2):
+        task.training.one()
+    longer = task._measured()
+    for values in task.training.lora.up.values():
+        values.data.mul_(2.0)
+    task.full = 1.0
+    same = task._measured()
+    for key in ("winner", "distance", "agreement"):
+        assert longer[key] == pytest.approx(same[key], rel=1e-3, abs=1e-6), key
+    assert longer["distance"] > 0
+
+
 def test_what_a_stable_diffusion_learnt_leaves_for_diffusers_and_comfyui(tmp_path: Path) -> None:
     from engine.exports import EXPORTS
     from engine.exports.base import Material, make
