@@ -1,4 +1,6 @@
-"""What training minimises. One file a paper, one line here; `load()` gives an Objective."""
+"""What training minimises. One file a paper, one line here; `load()` gives an Objective, of a line
+of TERMS a class whose `term` is added to the losses of any.
+"""
 
 from engine.registry import Entry, Registry
 
@@ -37,4 +39,9 @@ OBJECTIVES = Registry(
         "dcpo": Entry("engine.objectives.dcpo:DCPO", "DCPO: each by its own caption", "4"),
         "best_of_n": Entry("engine.objectives.best_of_n:BEST_OF_N", "Best of n, then write", "16"),
     },
+)
+
+TERMS = Registry(
+    "term",
+    {"smooth": Entry("engine.objectives.smooth:Smooth", "Even steps between pictures", "60")},
 )
