@@ -204,6 +204,9 @@ class TextReading:
     def mirroring(self, share: float, seed: int) -> "TextReading":
         raise ValueError("texts cannot be mirrored; leave `mirror` at 0")
 
+    def smoothing(self, seed: int) -> "TextReading":
+        raise ValueError("texts have no noise to be smooth in; leave `smooth` at 0")
+
     def check(self, model: Any) -> None:
         plain_head(model)
 

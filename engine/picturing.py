@@ -16,6 +16,7 @@ from torch import Tensor
 
 from engine.album import MIRRORED
 from engine.denoising import Conditions, Denoiser
+from engine.objectives.smooth import speed
 
 DRAWS, PER_STEP = 16, 2
 EARLIER = 0.15
@@ -87,6 +88,9 @@ class PictureReading:
     def mirroring(self, share: float, seed: int) -> "PictureReading":
         return replace(self, mirror=share, seed=seed)
 
+    def smoothing(self, seed: int) -> "PictureReading":
+        return replace(self, seed=seed)
+
     def check(self, model: Any) -> None:
         """Nothing can be odd about a denoiser that `family` knows."""
 
@@ -103,8 +107,12 @@ class PictureReading:
     def _turned(self, row: PictureRow, step: int) -> bool:
         if not self.mirror:
             return False
-        drawn = hashlib.sha256(f"{self.seed}|{row.pictures}|{step}".encode()).digest()
-        return int.from_bytes(drawn[:8], "big") < self.mirror * 2**64
+        return self._drawn(row, step) < self.mirror * 2**64
+
+    def _drawn(self, row: PictureRow, step: int, what: str = "") -> int:
+        """A number below 2^64 by `seed`, group and step."""
+        drawn = hashlib.sha256(f"{self.seed}|{row.pictures}|{step}{what}".encode()).digest()
+        return int.from_bytes(drawn[:8], "big")
 
     def gathered(self, rows: Sequence[PictureRow], known: Any) -> list[PictureRow]:
         """Groups with something unknown, once each."""
@@ -145,6 +153,29 @@ class PictureReading:
         mixed, steps, _ = self.face.noised(clean, noise, times)
         with bent():
             return self.face.guess(mixed, steps, told)
+
+    def speeds(self, rows: Sequence[PictureRow], step: int, bent: Bent) -> Tensor:
+        """(B,) how fast the clean picture that is guessed from a group's best, at the first of its
+        draws, moves along a direction of this step. `bent` meets each group twice, all of them and
+        all again.
+        """
+        best = [replace(r, pictures=r.pictures[:1], captions=r.captions[:1], draws=r.draws[:1])
+                for r in rows]  # fmt: skip
+        clean, noise, times, told = self._batch(best)
+        mixed, steps, _ = self.face.noised(clean, noise, times)
+        n = torch.stack([torch.randn(mixed.shape[1:], generator=self._towards(r, step))
+                         for r in rows]).to(mixed)  # fmt: skip
+        told = {k: torch.cat([v, v]) for k, v in told.items()}
+
+        def guess(x: Tensor) -> Tensor:
+            found = self.face.guess(x, torch.cat([steps, steps]), told)
+            return self.face.cleaned(x, found, torch.cat([times, times]))
+
+        with bent():
+            return speed(guess, mixed, n)
+
+    def _towards(self, row: PictureRow, step: int) -> torch.Generator:
+        return torch.Generator().manual_seed(self._drawn(row, step, "|smooth") >> 1)
 
     def _batch(
         self, rows: Sequence[PictureRow]

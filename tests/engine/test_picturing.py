@@ -174,6 +174,32 @@ def test_mirrored_steps_learn_from_mirrored_pictures_and_texts_have_none(
         Training(tiny_lm(), [[Example("a", ("b", "c"))]], Settings(mirror=0.5))
 
 
+def test_speeds_are_those_of_the_chosen_picture_where_the_step_looks(
+    backbones: dict[str, Diffusion],
+) -> None:
+    """By hand, the pass of each end alone: one more direction a step, the same noise and time."""
+    sd3 = backbones["sd3"]
+    plain = sd3.reading(OBJECTIVES["dpo"].load())
+    reading, other = plain.smoothing(3), plain.smoothing(4)
+    row, told = PictureRow(("red", "blue"), ("a cat", "a cat"), (5, 13)), sd3.face.conditions
+    found = reading.speeds([row], 5, torch.no_grad)
+    noise, time = draw_of(5, (4, 8, 8))
+    x = (1 - time) * sd3.album("red") + time * noise  # type: ignore[misc]
+    n = torch.randn(4, 8, 8, generator=reading._towards(row, 5))
+
+    def guess(z: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            t = torch.tensor([time])
+            return z - time * sd3.face.guess(z[None], t * 1000, told(["a cat"]))[0]
+
+    by_hand = (guess(x + 0.1 * n) - guess(x)).square().mean().sqrt() / 0.1
+    assert float(found) == pytest.approx(float(by_hand), rel=1e-4)
+    assert float(reading.speeds([row], 6, torch.no_grad)) != float(found), "a new direction"
+    assert float(other.speeds([row], 5, torch.no_grad)) != float(found), "by the seed"
+    with pytest.raises(ValueError, match="texts have no noise.*leave `smooth` at 0"):
+        tiny_lm().reading(OBJECTIVES["dpo"].load()).smoothing(3)
+
+
 def test_adapters_bend_attention_and_never_the_words(backbones: dict[str, Diffusion]) -> None:
     for kind in KINDS:
         found = targets(backbones[kind].trainable(), LAYERS)
