@@ -11,7 +11,7 @@ from app.wire import Bad
 if TYPE_CHECKING:
     from app.studio import Studio
 
-NUMBERS = ("steps", "batch", "rank", "seed", "rate", "mirror")
+NUMBERS = ("steps", "batch", "rank", "seed", "rate", "mirror", "smooth")
 
 
 def tune(studio: "Studio", user: int, given: Any) -> Any:

@@ -238,6 +238,8 @@ def _tuning(p: argparse.ArgumentParser) -> None:
     p.add_argument("--seed", type=int)
     p.add_argument("--mirror", type=float, metavar="SHARE",
                    help="of steps at which pairs of pictures are mirrored; default 0")  # fmt: skip
+    p.add_argument("--smooth", type=float, metavar="WEIGHT",
+                   help="of even steps between pictures, as 100; default 0, off")  # fmt: skip
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:

@@ -33,7 +33,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 BELIEF_PAIRS = 2
 TRIED = ("Describe a small kitchen in the morning.", "Write a note to an old friend.")
 ALWAYS = ("steps", "batch", "rate", "rank", "seed", "held_out")
-OPEN = {"text": ALWAYS, "picture": (*ALWAYS, "mirror")}
+OPEN = {"text": ALWAYS, "picture": (*ALWAYS, "mirror", "smooth")}
 
 
 class Keeping:
@@ -153,7 +153,8 @@ class Keeping:
     def _sound(self, made: dict[str, Any]) -> dict[str, Any]:
         """Numbers within limits; Bad names the one that is not."""
         limits = {"steps": (1, 5000), "batch": (1, 64), "rank": (1, 64), "rate": (1e-6, 0.1),
-                  "held_out": (0.0, 0.5), "seed": (0, 2**31 - 1), "mirror": (0, 1)}  # fmt: skip
+                  "held_out": (0.0, 0.5), "seed": (0, 2**31 - 1), "mirror": (0, 1),
+                  "smooth": (0, 10_000)}  # fmt: skip
         for name, (low, high) in limits.items():
             if name in made and not low <= float(made[name]) <= high:
                 raise Bad(f"{name} must lie between {low:g} and {high:g}")

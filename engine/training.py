@@ -19,14 +19,15 @@ from torch import Tensor
 from engine.data import Progress
 from engine.lora import RANK, Lora
 from engine.memory import ran_out
-from engine.objectives import OBJECTIVES
+from engine.objectives import OBJECTIVES, TERMS
 from engine.objectives.base import Batch, Example
 
 
 @dataclass(frozen=True)
 class Settings:
     """What a run is made of, besides its examples. `mirror`: the share of steps at which both
-    pictures of a pair are shown with left and right changed.
+    pictures of a pair are shown with left and right changed. `smooth`: the weight of even steps
+    (engine/objectives/smooth.py), 0 for none.
     """
 
     objective: str = "rpo"
@@ -45,6 +46,7 @@ class Settings:
     held_out: float = 0.15
     checkpointing: bool = False
     mirror: float = 0.0
+    smooth: float = 0.0
 
 
 @dataclass
@@ -78,6 +80,9 @@ class Training:
         self.reading = backbone.reading(self.objective)
         if settings.mirror:
             self.reading = self.reading.mirroring(settings.mirror, settings.seed)
+        if settings.smooth:
+            self.reading = self.reading.smoothing(settings.seed)
+        self.smooth = TERMS["smooth"].load()(settings.smooth)
         self.reading.check(self.model)
         self.knobs = replace(self.objective.defaults, **settings.knobs)
         self.people = [self._person(examples) for examples in people]
@@ -118,10 +123,12 @@ class Training:
     def one(self) -> dict[str, float]:
         """One optimizer step over `batch` groups of each person; out of memory halves the parts."""
         while True:
+            means = self.smooth.state()
             try:
                 return self._one()
             except (RuntimeError, MemoryError) as wrong:
                 self.optimizer.zero_grad()
+                self.smooth.restore(means)
                 if self.micro == 1 or not ran_out(wrong):
                     raise
                 self.micro = max(1, self.micro // 2)
@@ -158,7 +165,22 @@ class Training:
         metrics = {"loss": losses.mean(), **metrics}
         if batch.a.shape[1] > 1:
             metrics["train_accuracy"] = (batch.delta[:, 0] > batch.delta[:, 1]).float().mean()
+        if self.smooth.weight:
+            term = self._uneven(part)
+            losses, metrics["uneven"] = losses + term, term.mean()
         return losses, {name: value.detach() for name, value in metrics.items()}
+
+    def _uneven(self, part: Sequence[tuple[int, int]]) -> Tensor:
+        """(m,) what is paid for steps of another size than the mean of the run."""
+        self.between()
+        rows = [self.reading.at(self.people[p].rows[g], self.step) for p, g in part]
+        who = [p for p, _ in part]
+        index = None
+        if self.lora.people > 1:
+            index = torch.tensor([*who, *who], device=self.backbone.device)
+        speeds = self.reading.speeds(rows, self.step, lambda: self.lora.on(self.model, 1.0, index))
+        term: Tensor = self.smooth.term(speeds, who)
+        return term
 
     def measure(
         self, part: Sequence[tuple[int, int]], against: bool | None = None,
@@ -248,7 +270,8 @@ class Training:
             tensors[f"{i:04d}.value"] = tensor.detach()
             for name, value in self.optimizer.state.get(tensor, {}).items():
                 tensors[f"{i:04d}.{name}"] = value
-        return tensors, {"step": self.step, "micro": self.micro}
+        more = {"smooth": self.smooth.state()} if self.smooth.weight else {}
+        return tensors, {"step": self.step, "micro": self.micro, **more}
 
     def restore(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
         """Take up a state; ValueError when it belongs to another run."""
@@ -261,6 +284,7 @@ class Training:
             if mine:
                 self.optimizer.state[tensor] = {k: v.clone() for k, v in mine.items()}
         self.step, self.micro = int(numbers["step"]), int(numbers["micro"])
+        self.smooth.restore(numbers.get("smooth", {}))
 
     def _clip(self, person: int) -> None:
         """Each person's gradient is cut on its own, as it would be alone."""

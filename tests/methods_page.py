@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engine.diagnostics import DIAGNOSTICS
 from engine.encoders import ENCODERS
-from engine.objectives import OBJECTIVES
+from engine.objectives import OBJECTIVES, TERMS
 from engine.preference import CROWD, PREFERENCE
 from engine.queries import QUERIES
 from engine.registry import Entry
@@ -29,6 +29,7 @@ TABLES: dict[str, tuple[str, Mapping[str, Entry]]] = {
     "encoders": ("How things become vectors", ENCODERS),
     "steering": ("How a model is bent", STEERING),
     "objectives": ("What a training run minimises", OBJECTIVES),
+    "terms": ("What may be added to what a training run minimises", TERMS),
     "diagnostics": ("What tells whether to trust it", DIAGNOSTICS),
 }
 TOP = """# Methods

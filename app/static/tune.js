@@ -8,7 +8,7 @@ import { go } from "./tabs.js";
 import { said, t, tn } from "./words.js";
 
 const MORE = { quick: t("a first try"), good: t("the usual"), best: t("when you have time") };
-const LABELS = { steps: t("Steps"), batch: t("Answers a step"), rate: t("Learning rate"), rank: t("Rank"), seed: t("Seed"), held_out: t("Share kept aside for the check"), mirror: t("Share of steps with pairs mirrored") };
+const LABELS = { steps: t("Steps"), batch: t("Answers a step"), rate: t("Learning rate"), rank: t("Rank"), seed: t("Seed"), held_out: t("Share kept aside for the check"), mirror: t("Share of steps with pairs mirrored"), smooth: t("Weight of even steps between pictures") };
 
 const WHAT = {
   text: {

@@ -2,8 +2,8 @@
 
 Anything that can be scaled and added can be blended: taste vectors, directions, leans. ISTD
 (founding paper 60, Smooth Diffusion) is the deviation of the distances between neighbouring
-pictures on the way; beside their mean it says whether the change comes evenly or in jumps. The
-regulariser of that paper, which trains a model to be smooth, is not done.
+pictures on the way; beside their mean it says whether the change comes evenly or in jumps. What
+trains a model to move evenly is engine/objectives/smooth.py, an option of tuning pictures.
 """
 
 from collections.abc import Sequence

@@ -118,6 +118,18 @@ def test_pictures_may_be_mirrored_words_not(tuned: dict[str, Any]) -> None:
         keeping.settings("quick", {"mirror": 0.5}, "text")
 
 
+def test_even_steps_may_be_asked_of_pictures_not_of_words(tuned: dict[str, Any]) -> None:
+    keeping, user, profile = tuned["studio"].keeping, tuned["user"], tuned["profile"]
+    assert keeping.offer(user, profile)["settings"]["smooth"] == 0.0
+    assert "smooth" not in keeping.offer(user, profile, "text")["settings"]
+    assert keeping.settings("quick", {"smooth": 100.0}, "picture").smooth == 100.0
+    for wrong in ({"smooth": -0.1}, {"smooth": 10_001}, {"smooth": float("nan")}):
+        with pytest.raises(Bad, match="smooth must lie between 0 and 10000"):
+            keeping.settings("quick", wrong, "picture")
+    with pytest.raises(Bad, match="unknown settings: smooth"):
+        keeping.settings("quick", {"smooth": 100.0}, "text")
+
+
 def test_the_job_shows_what_it_drew(tuned: dict[str, Any]) -> None:
     studio, job = tuned["studio"], tuned["job"]
     assert [s["step"] for s in job["samples"]] == [0, 1, 2]
@@ -256,9 +268,11 @@ def test_work_over_http(tuned: dict[str, Any]) -> None:
 
 
 def test_the_command_line_takes_a_medium() -> None:
-    from app import flags
+    from app import cli_keep, flags
 
     given = flags.parse(["tune", "1", "quick", "--medium", "picture"])
     assert (given.preset, given.medium) == ("quick", "picture")
     assert flags.parse(["tune", "1"]).medium is None
     assert flags.parse(["tune", "1", "--mirror", "0.5"]).mirror == 0.5
+    assert flags.parse(["tune", "1", "--smooth", "100"]).smooth == 100.0
+    assert {"mirror", "smooth"} <= set(cli_keep.NUMBERS)
