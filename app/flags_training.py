@@ -8,7 +8,7 @@ def starter(p: argparse.ArgumentParser) -> None:
     p.add_argument("--minutes", type=float, default=75.0, help="for the model that draws")
     p.add_argument("--vae-minutes", type=float, default=20.0, help="for the autoencoder")
     p.add_argument("--decoder-minutes", type=float, default=0.0,
-                   help="only give the decoder more time, nothing else")  # fmt: skip
+                   help="only teach the decoder on what the finished model draws")  # fmt: skip
     p.add_argument("--personal", action="store_true",
                    help="only the adapter for a person's vector")  # fmt: skip
     p.add_argument("--device", default="auto", help="auto, cpu or cuda")

@@ -8,7 +8,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -106,19 +106,6 @@ def seen(wanted: Wanted, given: Given | None) -> Any:
     return data.build(min(4, wanted.copies), 1, names).pixels
 
 
-def finer(vae: Any, wanted: Wanted, minutes: float, say: Callable[[str], None]) -> None:
-    """More time for the decoder alone: latents stay what the transformer has learnt."""
-    vae.to(wanted.device, memory_format=torch.channels_last).encoder.requires_grad_(False)
-    copies = min(4, wanted.copies)
-    drawings = (Pack.load(wanted.pack).build(copies, 2, wanted.device) if wanted.pack
-                else data.build(copies, 2))  # fmt: skip
-    pixels = torch.from_numpy(drawings.pixels).to(wanted.device)
-    for each in small.teach(vae, pixels, Clock(minutes, wanted.steps), wanted.seed + 7):
-        say(f"decoder step {each.done}: loss {each.metrics['loss']:.3f}")
-    vae.encoder.requires_grad_(True)
-    vae.save_pretrained(wanted.out / "vae")
-
-
 def make(wanted: Wanted, say: Callable[[str], None] = print) -> Path:
     """All stages; the finished pipeline's folder."""
     wanted.out.mkdir(parents=True, exist_ok=True)
@@ -177,10 +164,7 @@ def finished(vae: Any, teacher: Teacher, scale: Scale, wanted: Wanted, given: Gi
     pipe = pipeline.assembled(vae.to("cpu"), teacher.average.to("cpu"))
     pipe.save_pretrained(place)
     for part in ("vae", "transformer"):
-        (path,) = (place / part).glob("*.safetensors")
-        state = getattr(pipe, part).state_dict()
-        save_file({k: v.half().contiguous() for k, v in state.items()}, str(path),
-                  metadata={"format": "pt"})  # fmt: skip
+        in_16_bits(getattr(pipe, part), place / part)
     judged = judged_by(given.names)
     told = {
         "concepts": judged, "also": [n for n in given.names if n not in judged],
@@ -191,6 +175,17 @@ def finished(vae: Any, teacher: Teacher, scale: Scale, wanted: Wanted, given: Gi
     }  # fmt: skip
     checkpoints.write_atomic(place / "lesson.json", json.dumps(told, indent=1))
     return place
+
+
+def in_16_bits(part: Any, place: Path) -> None:
+    """Over the weights in `place`; the old ones or the new ones, whole."""
+    (path,) = place.glob("*.safetensors")
+    state = {k: v.detach().half().contiguous().cpu() for k, v in part.state_dict().items()}
+    written = path.with_name(f".{path.name}.new")
+    save_file(state, str(written), metadata={"format": "pt"})
+    checkpoints.sync(written)
+    written.replace(path)
+    checkpoints.sync(place)
 
 
 def judged_by(names: Sequence[str]) -> list[str]:
@@ -220,13 +215,9 @@ def run(given: Any) -> int:
                     batch=given.batch, layers=given.layers, copies=given.copies,
                     pack=pack, shipped=given.shipped, crops=given.crops)  # fmt: skip
     if given.decoder_minutes:
-        if not wanted.shipped and not (wanted.out / "vae" / "config.json").exists():
-            raise FileNotFoundError(
-                f"{wanted.out} has no vae/ whose decoder could learn on; give the folder of a run "
-                "as --out, or begin with the one that ships: --shipped"
-            )
-        vae = autoencoder(replace(wanted, resume=True), told)
-        finer(vae, wanted, given.decoder_minutes, told)
+        from engine.starter.drawer.decoder import finer
+
+        print(f"The model lies in {finer(wanted, given.decoder_minutes, told)}")
     else:
         print(f"The model lies in {make(wanted, told)}")
     return 0
