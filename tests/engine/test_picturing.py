@@ -75,7 +75,7 @@ def test_a_model_in_16_bits_takes_a_step_of_every_objective(kind: str) -> None:
 
 
 def test_before_the_first_step_model_and_reference_agree(backbones: dict[str, Diffusion]) -> None:
-    # Low knobs: the usual ones make a last bit, which differs from machine to machine, a thousandth.
+    # Low knobs: the usual ones make a thousandth of a last bit, and that differs between machines.
     _, told = run(backbones["sd3"], "diffusion_dpo", 1, knobs={"beta": 1.0, "floor": 0.0})
     assert told[0].metrics["loss"] == pytest.approx(np.log(2), abs=1e-5)
 
