@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.drawing import from_url
 from app.studio import Studio
 from app.wire import Bad, Missing
 
@@ -84,8 +85,18 @@ def test_strength_zero_is_the_plain_result(studio: Any, user: int, key: Any) -> 
     profile = studio.new_profile(user)["id"]
     go(studio, user, profile, key, 3)
     made = {s: _make(studio, user, profile, s) for s in (0.0, 1.0)}
-    assert made[0.0]["personal"] == made[0.0]["plain"] == made[1.0]["plain"]
-    assert made[1.0]["personal"] != made[1.0]["plain"]
+    assert made[0.0]["personal"] == made[0.0]["plain"]
+    # In a pass of other size a last bit, and with it a pixel's shade, may be another.
+    assert all(map(nearly, made[0.0]["plain"], made[1.0]["plain"]))
+    assert not all(map(nearly, made[1.0]["personal"], made[1.0]["plain"]))
+
+
+def nearly(one: Any, other: Any) -> bool:
+    """The same item, or drawings no two pixels of which are more than a shade apart."""
+    if isinstance(one, int) or isinstance(other, int):
+        return bool(one == other)
+    a, b = (np.asarray(Image.open(io.BytesIO(from_url(u)))).astype(int) for u in (one, other))
+    return int(np.abs(a - b).max()) <= 1
 
 
 def _make(studio: Any, user: int, profile: int, strength: float) -> dict[str, list[Any]]:
