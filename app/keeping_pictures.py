@@ -31,8 +31,8 @@ FULL = 2.0
 OTHERS: dict[str, Any] = {**ALIKE, "batch": 2, "micro": 1, "rate": 1e-4}
 # What simulated people gained in bench draws; only "quick" was measured.
 GAIN = {
-    "quick": "Two simulated people, tuned twice, liked it more than plain in 69 of 100, in 87 "
-    "with the lean that Create adds.",
+    "quick": "Two simulated people, tuned three times, liked it more than plain in 68 of 100, in "
+    "86 with the lean that Create adds.",
     "good": "Gain not measured yet.",
     "best": "Gain not measured yet.",
 }
