@@ -26,13 +26,13 @@ PRESETS: dict[str, dict[str, Any]] = {
 ALIKE: dict[str, Any] = {"objective": "diffusion_dpo", "batch": 4, "micro": 4, "rate": 1.5e-3}
 # An adapter of the shipped model is kept this much longer than it was learnt: a slow rate and a
 # long reach carry over to other things better than a fast rate (docs/evidence.md, bench draws).
-FULL = 2.0
+FULL = 3.0
 # A large model of somebody else's: one pair at a time, and the usual rate of a LoRA.
 OTHERS: dict[str, Any] = {**ALIKE, "batch": 2, "micro": 1, "rate": 1e-4}
 # What simulated people gained in bench draws; only "quick" was measured.
 GAIN = {
-    "quick": "Two simulated people, tuned three times, liked it more than plain in 68 of 100, in "
-    "86 with the lean that Create adds.",
+    "quick": "Two simulated people, tuned once each, liked it more than plain in 71 of 100, in "
+    "84 with the lean that Create adds.",
     "good": "Gain not measured yet.",
     "best": "Gain not measured yet.",
 }
