@@ -183,6 +183,7 @@ def in_16_bits(part: Any, place: Path) -> None:
     state = {k: v.detach().half().contiguous().cpu() for k, v in part.state_dict().items()}
     written = path.with_name(f".{path.name}.new")
     save_file(state, str(written), metadata={"format": "pt"})
+    shutil.copymode(path, written)
     checkpoints.sync(written)
     written.replace(path)
     checkpoints.sync(place)

@@ -117,6 +117,8 @@ def test_the_decoder_alone_moves_and_what_was_asked_is_heeded(
         return recipe.Given(some(), THINGS, Silent())  # type: ignore[arg-type]
 
     monkeypatch.setattr(recipe.Given, "of", given)
+    (file,) = (folder / "vae").glob("*.safetensors")
+    file.chmod(0o644)
     before = {k: v.half() for k, v in pipeline.load(folder).vae.state_dict().items()}
     wanted = recipe.Wanted(tmp_path, steps=2, copies=16, pack=pack, concepts=THINGS)
     decoder.finer(wanted, 0.0, lambda _: None)
@@ -125,6 +127,7 @@ def test_the_decoder_alone_moves_and_what_was_asked_is_heeded(
     assert moved == {"decoder"}
     assert asked == [replace(wanted, copies=decoder.COPIES)]
     assert not list((folder / "vae").glob(".*")), "no half-written file is left"
+    assert file.stat().st_mode & 0o777 == 0o644, "others may read it as before"
     assert json.loads((folder / "lesson.json").read_text())["styles"]
 
 
