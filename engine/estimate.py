@@ -22,8 +22,9 @@ ROOM = 200e6
 # Pictures: tokens of a prompt, passes of a check for its figures and for its samples, the share of
 # a plain product's speed, and the seconds until the first step; all measured on two cores.
 WORDS, WATCHED, SAMPLED, DRAWN, LOADED = 12, 576, 384, 0.9, 15
-# Products of a small model are too small for that speed: a quick tuning took 2.6 to 2.8 minutes.
-SMALL, SLOWER = 5e9, 0.28
+# Products of a small model are too small for that speed: a quick tuning took 2.6 to 2.8 minutes,
+# where a plain product, on one thread as the studio has it, did 80e9 multiply-adds a second.
+SMALL, SLOWER = 5e9, 0.48
 # Bytes that the samples of a check and their judge take.
 JUDGED = 0.58e9
 
