@@ -9,6 +9,8 @@ def starter(p: argparse.ArgumentParser) -> None:
     p.add_argument("--vae-minutes", type=float, default=20.0, help="for the autoencoder")
     p.add_argument("--decoder-minutes", type=float, default=0.0,
                    help="only teach the decoder on what the finished model draws")  # fmt: skip
+    p.add_argument("--style-minutes", type=float, default=0.0,
+                   help="only teach the finished model to tell its styles apart")  # fmt: skip
     p.add_argument("--personal", action="store_true",
                    help="only the adapter for a person's vector")  # fmt: skip
     p.add_argument("--device", default="auto", help="auto, cpu or cuda")

@@ -50,7 +50,7 @@ class Captions:
     def __init__(self, seed: int = 0, concepts: Sequence[str] | None = None) -> None:
         made = np.random.default_rng(seed)
         number: dict[str, int] = {"": 0}
-        names = list(concepts or lesson()[0])
+        names = self.names = list(concepts or lesson()[0])
         keys = [*((s, "") for s in STYLES), *(("", g) for g in GROUNDS)]
         self.table = np.zeros((len(names), len(keys), PER_STYLE), np.int32)
         for c, concept in enumerate(names):

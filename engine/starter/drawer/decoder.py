@@ -7,7 +7,6 @@ arXiv 2108.01073, section 3), and from it the decoder learns that drawing. The e
 with it what latents mean: transformer, adapters and tunings go on as they are.
 """
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -26,12 +25,14 @@ from engine.starter.drawer.clock import Clock
 from engine.starter.drawer.conditions import Scale, Told
 from engine.starter.drawer.data import FACTS, STYLES, Drawings
 from engine.starter.drawer.face import Drawer
-from engine.starter.drawer.known import GUIDANCE, MODEL, STEPS, lesson
+from engine.starter.drawer.known import GUIDANCE, STEPS, lesson
 from engine.starter.drawer.pipeline import load
-from engine.starter.drawer.recipe import Given, Wanted, in_16_bits
+from engine.starter.drawer.recipe import Given, Wanted, going_on, in_16_bits
 from engine.starter.pool import pictures
 
 BATCH, PART, RATE, DECAY = 8, 16, 6e-4, 0.995
+# A GPU draws so many at once.
+WIDE = 256
 # From which of the steps a drawing is drawn on: the later ones, where shapes are settled. And how
 # often each drawing is shown: as it is, recoloured, on other grounds.
 FIRST, COPIES = 4, 4
@@ -78,8 +79,9 @@ def redraw(face: Any, drawings: Drawings, said: Captions, scale: Scale, seed: in
     levels = np.append(np.linspace(1, 1 / 1000, STEPS), 0.0)
     parts: list[tuple[Any, ...]] = []
     begun = time.monotonic()
-    for start in range(0, len(order), PART):
-        rows = order[start : start + PART]
+    part = PART if str(face.module.device) == "cpu" else WIDE
+    for start in range(0, len(order), part):
+        rows = order[start : start + part]
         clean = latents_of(face.pipe.vae, drawings.pixels[rows])
         first = int(rng.integers(FIRST, STEPS))
         noise = torch.randn(clean.shape, generator=made).to(clean.device)
@@ -159,20 +161,15 @@ def finer(wanted: Wanted, minutes: float, say: Callable[[str], None]) -> Path:
     """The finished model in `wanted.out`, or the one that ships, with a decoder that has learnt on;
     its folder.
     """
-    folder = wanted.out / "model"
-    if wanted.shipped and not folder.exists():
-        shutil.copytree(MODEL, folder)
-    if not (folder / "model_index.json").exists():
-        raise FileNotFoundError(
-            f"{wanted.out} has no model/ whose decoder could learn on; give the folder of a "
-            "finished run as --out, or begin with the one that ships: --shipped"
-        )
+    folder = going_on(wanted)
     names = wanted.concepts or tuple(sorted({r["concept"] for r in pictures().records}))
     given = Given.of(replace(wanted, concepts=names, copies=min(COPIES, wanted.copies)))
     pipe, known = load(folder).to(wanted.device), lesson(folder)
     face, said = Drawer(pipe, given.words), Captions(wanted.seed, given.names)
     redrawn = redraw(face, given.drawings, said, Scale(known.mean, known.std), wanted.seed, say)
-    for each in teach(pipe.vae, redrawn, Clock(minutes, wanted.steps), wanted.seed):
+    # A step of the denoiser's is about eight of the decoder's, which works on whole pictures.
+    clock, batch = Clock(minutes, wanted.steps), max(BATCH, wanted.batch // 8)
+    for each in teach(pipe.vae, redrawn, clock, wanted.seed, batch):
         say(f"decoder step {each.done}: loss {each.metrics['loss']:.4f}")
     in_16_bits(pipe.vae, folder / "vae")
     return folder

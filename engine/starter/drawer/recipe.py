@@ -112,13 +112,11 @@ def make(wanted: Wanted, say: Callable[[str], None] = print) -> Path:
     if not wanted.resume:
         shutil.rmtree(wanted.out / "checkpoints", ignore_errors=True)
     given = Given.of(wanted)
-    vae, drawings, words = autoencoder(wanted, say, given), given.drawings, given.words
-    scale = meaning(wanted, drawings)
-    core = len(data.lesson()[0]) if wanted.pack else 0
-    latents = small.latents_of(vae.to(wanted.device), drawings.pixels).half()
-    captions = Captions(wanted.seed, given.names)
-    deck = Deck.of(latents, drawings, scale, Said(captions, words), core)
-    say(f"{len(latents)} pictures, {len(captions.texts)} captions")
+    vae, words = autoencoder(wanted, say, given), given.words
+    scale = meaning(wanted, given.drawings)
+    said = Said(Captions(wanted.seed, given.names), words)
+    deck = dealt(wanted, given, vae, scale, said)
+    say(f"{len(deck.latents)} pictures, {len(said.captions.texts)} captions")
     torch.manual_seed(wanted.seed)
     model = shape.transformer(wanted.heads, wanted.layers)
     if wanted.shipped:
@@ -137,6 +135,13 @@ def make(wanted: Wanted, say: Callable[[str], None] = print) -> Path:
             shown = time.monotonic()
             sheets(vae, teacher.average, words, wanted, each.done)
     return finished(vae, teacher, scale, wanted, given)
+
+
+def dealt(wanted: Wanted, given: Given, vae: Any, scale: Scale, said: Said) -> Deck:
+    """All that a training of the transformer is dealt from."""
+    core = len(data.lesson()[0]) if wanted.pack else 0
+    latents = small.latents_of(vae.to(wanted.device), given.drawings.pixels).half()
+    return Deck.of(latents, given.drawings, scale, said, core)
 
 
 def meaning(wanted: Wanted, drawings: data.Drawings) -> Scale:
@@ -177,6 +182,24 @@ def finished(vae: Any, teacher: Teacher, scale: Scale, wanted: Wanted, given: Gi
     return place
 
 
+def going_on(wanted: Wanted) -> Path:
+    """The folder of a finished model that learns on: of `wanted.out`, or a copy of what ships.
+    What was measured of it is taken out of its lesson.json, since it will be another model.
+    """
+    folder = wanted.out / "model"
+    if wanted.shipped and not folder.exists():
+        shutil.copytree(MODEL, folder)
+    if not (folder / "model_index.json").exists():
+        raise FileNotFoundError(
+            f"{wanted.out} has no model/ that could learn on; give the folder of a "
+            "finished run as --out, or begin with the one that ships: --shipped"
+        )
+    told = json.loads((folder / "lesson.json").read_text())
+    told.pop("named", None)
+    checkpoints.write_atomic(folder / "lesson.json", json.dumps(told, indent=1))
+    return folder
+
+
 def in_16_bits(part: Any, place: Path) -> None:
     """Over the weights in `place`; the old ones or the new ones, whole."""
     (path,) = place.glob("*.safetensors")
@@ -215,13 +238,21 @@ def run(given: Any) -> int:
     wanted = Wanted(Path(given.out), given.minutes, given.vae_minutes, device, given.resume,
                     batch=given.batch, layers=given.layers, copies=given.copies,
                     pack=pack, shipped=given.shipped, crops=given.crops)  # fmt: skip
+    print(f"The model lies in {stage(given, wanted)}")
+    return 0
+
+
+def stage(given: Any, wanted: Wanted) -> Path:
+    """The one that was asked for: the whole model, its styles told apart, or its decoder."""
+    if given.style_minutes:
+        from engine.starter.drawer.polish import polished
+
+        return polished(wanted, given.style_minutes, told)
     if given.decoder_minutes:
         from engine.starter.drawer.decoder import finer
 
-        print(f"The model lies in {finer(wanted, given.decoder_minutes, told)}")
-    else:
-        print(f"The model lies in {make(wanted, told)}")
-    return 0
+        return finer(wanted, given.decoder_minutes, told)
+    return make(wanted, told)
 
 
 def told(text: str) -> None:

@@ -17,7 +17,8 @@ META = "meta"
 def given(out: Path, **more: Any) -> Any:
     asked = {"pack": None, "gather": None, "device": META, "personal": False, "minutes": 1.0,
              "out": str(out), "pairs": 2, "shipped": False, "vae_minutes": 1.0, "resume": False,
-             "batch": 2, "layers": 1, "copies": 2, "crops": 2, "decoder_minutes": 0.0}  # fmt: skip
+             "batch": 2, "layers": 1, "copies": 2, "crops": 2, "decoder_minutes": 0.0,
+             "style_minutes": 0.0}  # fmt: skip
     return SimpleNamespace(**{**asked, **more})
 
 
