@@ -170,16 +170,24 @@ def finished(vae: Any, teacher: Teacher, scale: Scale, wanted: Wanted, given: Gi
     pipe.save_pretrained(place)
     for part in ("vae", "transformer"):
         in_16_bits(getattr(pipe, part), place / part)
-    judged = judged_by(given.names)
+    judged, before = judged_by(given.names), learnt_before(wanted)
     told = {
         "concepts": judged, "also": [n for n in given.names if n not in judged],
         "styles": data.STYLES, "facts": data.FACTS,
         "mean": scale.mean.tolist(), "std": scale.std.tolist(),
-        "steps": teacher.steps, "seen": teacher.seen, "side": data.SIDE,
+        "steps": before[0] + teacher.steps, "seen": before[1] + teacher.seen, "side": data.SIDE,
         "drawings": len(given.drawings) // wanted.copies,
     }  # fmt: skip
     checkpoints.write_atomic(place / "lesson.json", json.dumps(told, indent=1))
     return place
+
+
+def learnt_before(wanted: Wanted) -> tuple[int, int]:
+    """Steps and pictures that the weights had behind them when this run began."""
+    if not wanted.shipped:
+        return 0, 0
+    told = json.loads((MODEL / "lesson.json").read_text())
+    return told["steps"], told["seen"]
 
 
 def going_on(wanted: Wanted) -> Path:

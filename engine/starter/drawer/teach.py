@@ -146,9 +146,9 @@ class Teacher:
         self.steps, self.seen, self.share, self.seed = 0, 0, 0.0, seed
         cuda = deck.latents.is_cuda
         self.quick = in_bfloat16(model) if (cuda if halved is None else halved) else model
-        # Block by block: one program for all, so that it starts in seconds and not in a minute.
-        for block in self.quick.transformer_blocks if cuda else ():
-            block.compile()
+        # As one program: block by block it starts sooner, but then waits for Python at every step.
+        if cuda:
+            self.quick.compile()
 
     def resume(self, fresh_clock: bool = True) -> bool:
         """From the newest whole checkpoint. A fresh clock runs from full rate down again."""
