@@ -14,7 +14,9 @@ def starter(p: argparse.ArgumentParser) -> None:
     p.add_argument("--personal", action="store_true",
                    help="only the adapter for a person's vector")  # fmt: skip
     p.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    p.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    p.add_argument("--resume", action="store_true",
+                   help="go on from the last checkpoint; what --style-minutes, --decoder-minutes "
+                   "taught after it is not in it and is replaced")  # fmt: skip
     p.add_argument("--gather", metavar="DIR",
                    help="only fetch the icon packages into DIR, and write --pack")  # fmt: skip
     p.add_argument("--pack", metavar="FILE",

@@ -27,7 +27,7 @@ from engine.starter.drawer.data import FACTS, STYLES, Drawings
 from engine.starter.drawer.face import Drawer
 from engine.starter.drawer.known import GUIDANCE, STEPS, lesson
 from engine.starter.drawer.pipeline import load
-from engine.starter.drawer.recipe import Given, Wanted, going_on, in_16_bits
+from engine.starter.drawer.recipe import Given, Wanted, going_on, in_16_bits, unmeasured
 from engine.starter.pool import pictures
 
 BATCH, PART, RATE, DECAY = 8, 16, 6e-4, 0.995
@@ -71,8 +71,8 @@ def told(drawings: Drawings, rows: Any, said: Captions, scale: Scale, rng: Any) 
 @torch.inference_mode()
 def redraw(face: Any, drawings: Drawings, said: Captions, scale: Scale, seed: int = 0,
            say: Callable[[str], None] = print) -> Redrawn:  # fmt: skip
-    """Every drawing once, each PART from another share of noise. `face`: a Drawer; `said` by the
-    numbers that the drawings give their things.
+    """Every drawing once, each PART (on a GPU: WIDE) from another share of noise. `face`: a Drawer;
+    `said` by the numbers that the drawings give their things.
     """
     rng, order = np.random.default_rng(seed), np.random.default_rng(seed).permutation(len(drawings))
     made = torch.Generator().manual_seed(seed)
@@ -171,5 +171,6 @@ def finer(wanted: Wanted, minutes: float, say: Callable[[str], None]) -> Path:
     clock, batch = Clock(minutes, wanted.steps), max(BATCH, wanted.batch // 8)
     for each in teach(pipe.vae, redrawn, clock, wanted.seed, batch):
         say(f"decoder step {each.done}: loss {each.metrics['loss']:.4f}")
+    unmeasured(folder)
     in_16_bits(pipe.vae, folder / "vae")
     return folder

@@ -3,14 +3,16 @@
 Learnt from icons alone, a style is told least where its thing was never shown in it: the thing
 brings the styles it was shown in along. So the model draws things in styles dealt at random, a
 reader of pixels (reader.py) says what style it sees, and that is learnt through the last steps of
-the drawing, which is DRaFT-K (Clark et al. 2024, arXiv 2309.17400, section 4) with a class for a
-reward. The icons go on being learnt beside it, so that drawings stay drawings.
+the drawing: a few steps of it pass gradients (DRaFT-K, Clark et al. 2024, arXiv 2309.17400, section
+4), from a step chosen at random on and finished in one (ReFL, Xu et al. 2023, arXiv 2304.05977,
+section 3.2), with a class for a reward. The icons go on being learnt beside it, so that drawings
+stay drawings.
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +29,12 @@ from engine.starter.drawer.known import GUIDANCE, STEPS, lesson
 from engine.starter.drawer.pipeline import load
 from engine.starter.drawer.reader import SHIFT, Icons, Reader
 from engine.starter.drawer.reader import teach as teach_reader
-from engine.starter.drawer.recipe import Given, Wanted, dealt, going_on, in_16_bits
+from engine.starter.drawer.recipe import Given, Wanted, dealt, going_on, in_16_bits, unmeasured
 from engine.starter.drawer.teach import Deck, Said, loss_of, times
+from engine.starter.pool import pictures
+
+# A reader teaches when it reads so many styles of icons that it was not shown.
+READS = 0.5
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,7 @@ class Polish:
     def __init__(self, pipe: Any, reader: Any, deck: Deck, said: Any, plan: Plan) -> None:
         self.model, self.vae, self.reader = pipe.transformer, pipe.vae, reader
         self.deck, self.said, self.plan = deck, said, plan
+        self.halved = deck.latents.is_cuda
         self.vae.requires_grad_(False)
         self.model.requires_grad_(True)
         self.average = deepcopy(self.model).eval()
@@ -70,15 +77,14 @@ class Polish:
         said.words.of(self.texts)
 
     def run(self) -> Iterator[Progress]:
+        """Steps until the clock says enough; a report about every five seconds."""
         torch.manual_seed(self.plan.seed)
         clock, told, sums = Clock(self.plan.minutes, self.plan.steps), time.monotonic(), []
         self.model.train()
         while not clock.over(self.steps):
             for group in self.optimizer.param_groups:
                 group["lr"] = self.plan.rate * clock.rate(self.steps)
-            with torch.autocast(self.deck.latents.device.type, torch.bfloat16,
-                                enabled=self.deck.latents.is_cuda):  # fmt: skip
-                sums.append(self.step())
+            sums.append(self.step())
             if time.monotonic() - told > 5 or clock.over(self.steps):
                 mean = {k: float(np.mean([float(s[k]) for s in sums])) for k in sums[0]}
                 yield Progress(self.steps, 0, "learning to tell styles apart",
@@ -86,12 +92,19 @@ class Polish:
                 told, sums = time.monotonic(), []
 
     def step(self) -> dict[str, torch.Tensor]:
-        style, drawn = self.drawn()
-        read = self.reader(shifted(drawn.clamp(-1, 1)))
-        wrong = torch.nn.functional.cross_entropy(read, style)
-        x, states, vectors = self.deck.deal(self.plan.icons)
-        flow = loss_of(self.model, x, states, vectors, times(len(x), x.device),
-                       torch.randn_like(x)).mean()  # fmt: skip
+        """One step: of the drawings `wrong` (cross entropy, nats) and the share read `right`, of
+        the icons `flow`, the error of the direction.
+        """
+        place = self.deck.latents.device
+        # Nothing is cached: a copy in 16 bits that was made without gradients would be used again
+        # where they are wanted.
+        with torch.autocast(place.type, torch.bfloat16, enabled=self.halved, cache_enabled=False):
+            style, drawn = self.drawn()
+            read = self.reader(shifted(drawn.clamp(-1, 1)))
+            wrong = torch.nn.functional.cross_entropy(read, style)
+            x, states, vectors = self.deck.deal(self.plan.icons)
+            flow = loss_of(self.model, x, states, vectors, times(len(x), place),
+                           torch.randn_like(x)).mean()  # fmt: skip
         self.optimizer.zero_grad()
         torch.autograd.backward(flow + self.plan.reward * wrong)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -135,6 +148,7 @@ class Polish:
 
     def direction(self, x: torch.Tensor, t: torch.Tensor, states: torch.Tensor,
                   vectors: torch.Tensor) -> torch.Tensor:  # fmt: skip
+        """(n, c, h, w) from noise to drawing's opposite, as the transformer guesses it; t (n,)."""
         found: torch.Tensor = self.model(
             hidden_states=x, encoder_hidden_states=states, pooled_projections=vectors, timestep=t
         ).sample  # fmt: skip
@@ -151,24 +165,37 @@ def shifted(x: torch.Tensor) -> torch.Tensor:
 
 def polished(wanted: Wanted, minutes: float, say: Callable[[str], None]) -> Path:
     """The finished model in `wanted.out`, or the one that ships, with a transformer that has learnt
-    on; its folder. A quarter of the time is the reader's.
+    on; its folder. A quarter of the time is the reader's. FileNotFoundError where there is no
+    model, ValueError where the reader learnt too little to teach by.
     """
     folder = going_on(wanted)
-    given, pipe, known = Given.of(wanted), load(folder).to(wanted.device), lesson(folder)
+    names = wanted.concepts or tuple(sorted({r["concept"] for r in pictures().records}))
+    given, pipe, known = (
+        Given.of(replace(wanted, concepts=names)),
+        load(folder).to(wanted.device),
+        lesson(folder),
+    )
     said = Said(Captions(wanted.seed, given.names), given.words)
     deck = dealt(wanted, given, pipe.vae, Scale(known.mean, known.std), said)
     reader = Reader().to(wanted.device)
     icons, clock = Icons.of(pipe.vae, given.drawings), Clock(minutes / 4, wanted.steps)
     for each in teach_reader(reader, icons, clock, wanted.seed):
         say(f"reader of styles, step {each.done}: {numbers(each)}")
+    right = each.metrics["apart"]
+    if not wanted.steps and right < READS:
+        raise ValueError(f"the reader of styles is right on {right:.2f} of icons it was not shown "
+                         f"and would teach nonsense (at least {READS}); give it more "
+                         "--style-minutes")  # fmt: skip
     plan = Plan(0.75 * minutes, wanted.steps, max(8, wanted.batch // 8), wanted.batch // 2,
                 seed=wanted.seed)  # fmt: skip
     polish = Polish(pipe, reader, deck, said, plan)
     for each in polish.run():
         say(f"style step {each.done}: {numbers(each)}")
+    unmeasured(folder)
     in_16_bits(polish.average, folder / "transformer")
     return folder
 
 
 def numbers(progress: Progress) -> str:
+    """What a report holds, in one line."""
     return ", ".join(f"{k} {v:.3f}" for k, v in progress.metrics.items())

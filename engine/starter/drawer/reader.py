@@ -58,7 +58,7 @@ class Icons:
     def of(cls, vae: Any, drawings: Any) -> "Icons":
         """Of `drawings` those in their own colours on white, MOST of them."""
         rows = np.flatnonzero(~drawings.altered & (drawings.ground == 0))
-        rows = rows[:: max(1, len(rows) // MOST)]
+        rows = rows[:: -(-len(rows) // MOST) or 1]
         parts = [rows[s : s + 64] for s in range(0, len(rows), 64)]
         through = [back(vae, latents_of(vae, drawings.pixels[p])) for p in parts]
         return cls(drawings.pixels[rows], np.concatenate(through), drawings.concept[rows],
@@ -90,7 +90,7 @@ def teach(model: Reader, icons: Icons, clock: Clock, seed: int = 0) -> Iterator[
     known, rest = np.flatnonzero(~apart), np.flatnonzero(apart)
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
     steps, style = 0, torch.from_numpy(icons.style.astype(np.int64))
-    while not clock.over(steps):
+    while True:
         for group in optimizer.param_groups:
             group["lr"] = RATE * clock.rate(steps)
         rows = rng.choice(known, min(BATCH, len(known)), replace=False)
@@ -102,11 +102,14 @@ def teach(model: Reader, icons: Icons, clock: Clock, seed: int = 0) -> Iterator[
         torch.autograd.backward(loss)
         optimizer.step()
         steps += 1
-        if steps % 50 == 0 or clock.over(steps):
+        over = clock.over(steps)
+        if steps % 50 == 0 or over:
             told_now = {"loss": float(loss.detach())}
-            if clock.over(steps):
+            if over:
                 told_now["apart"] = read_right(model, icons, rest)
             yield Progress(steps, 0, "learning to read styles", told_now)
+            if over:
+                break
     model.eval().requires_grad_(False)
 
 

@@ -192,20 +192,28 @@ def learnt_before(wanted: Wanted) -> tuple[int, int]:
 
 def going_on(wanted: Wanted) -> Path:
     """The folder of a finished model that learns on: of `wanted.out`, or a copy of what ships.
-    What was measured of it is taken out of its lesson.json, since it will be another model.
+    FileNotFoundError where neither is wanted or there.
     """
     folder = wanted.out / "model"
     if wanted.shipped and not folder.exists():
-        shutil.copytree(MODEL, folder)
+        # Beside it and then renamed, so that half a copy is never taken for a model.
+        part = wanted.out / ".model.part"
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(MODEL, part)
+        part.rename(folder)
     if not (folder / "model_index.json").exists():
         raise FileNotFoundError(
             f"{wanted.out} has no model/ that could learn on; give the folder of a "
             "finished run as --out, or begin with the one that ships: --shipped"
         )
+    return folder
+
+
+def unmeasured(folder: Path) -> None:
+    """What was measured of the model is taken out of its lesson.json: it is another one now."""
     told = json.loads((folder / "lesson.json").read_text())
     told.pop("named", None)
     checkpoints.write_atomic(folder / "lesson.json", json.dumps(told, indent=1))
-    return folder
 
 
 def in_16_bits(part: Any, place: Path) -> None:
@@ -251,7 +259,12 @@ def run(given: Any) -> int:
 
 
 def stage(given: Any, wanted: Wanted) -> Path:
-    """The one that was asked for: the whole model, its styles told apart, or its decoder."""
+    """The one that was asked for: the whole model, its styles told apart, or its decoder.
+    ValueError where two are asked for at once.
+    """
+    if given.style_minutes and given.decoder_minutes:
+        raise ValueError("--style-minutes and --decoder-minutes are two runs: the styles first, "
+                         "then the decoder, with the same --out")  # fmt: skip
     if given.style_minutes:
         from engine.starter.drawer.polish import polished
 

@@ -132,8 +132,7 @@ def times(count: int, device: Any) -> torch.Tensor:
 
 class Teacher:
     """Model, average, optimizer and their checkpoints in `folder`. On a GPU a compiled copy in 16
-    bits, `quick`, finds the gradients of the model: what such a small model costs there is
-    reading and writing its numbers, and half as wide they are read twice as fast.
+    bits, `quick`, finds the gradients of the model (`halved` asks for one, or none, anywhere).
     """
 
     def __init__(self, model: Any, deck: Deck, folder: Path, seed: int = 0,

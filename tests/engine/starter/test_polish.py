@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,42 @@ def test_a_step_along_what_the_reader_says_is_read_as_more_of_what_was_asked() -
             if p.grad is not None:
                 p -= 0.3 * p.grad
     assert wrong(made) < before
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_steps_make_what_is_rewarded_more_of_what_is_drawn(sign: float) -> None:
+    """Also in 16 bits, where weights cast without gradients must not be used again."""
+    pipe = tiny()
+    torch.nn.init.normal_(pipe.transformer.proj_out.weight, std=0.1)
+    made = lesson_of(pipe, batch=8, rate=3e-3, reward=sign * 5.0)
+    made.halved = True
+    asked: list[float] = []
+    for _ in range(24):
+        torch.manual_seed(3)
+        made.rng = np.random.default_rng(3)
+        asked.append(float(made.step()["wrong"]))
+    assert sign * (asked[-1] - asked[0]) < 0
+    linear = [n for n, p in made.model.named_parameters() if n.endswith("proj_out.weight")
+              and p.grad is not None and p.grad.abs().sum() > 0]  # fmt: skip
+    assert linear, "the weights of layers learn, not their biases alone"
+
+
+def test_two_runs_at_once_are_refused_and_a_model_that_is_not_there_is_said(tmp_path: Path) -> None:
+    given: Any = SimpleNamespace(style_minutes=1.0, decoder_minutes=1.0)
+    with pytest.raises(ValueError, match="styles first"):
+        recipe.stage(given, recipe.Wanted(tmp_path))
+    with pytest.raises(FileNotFoundError, match="--shipped"):
+        polish.polished(recipe.Wanted(tmp_path), 1.0, lambda _: None)
+
+
+def test_what_ships_is_copied_whole_and_counted_on(tmp_path: Path) -> None:
+    shipped = recipe.Wanted(tmp_path, shipped=True)
+    folder = recipe.going_on(shipped)
+    assert (folder / "transformer" / "config.json").exists() and not list(tmp_path.glob(".*"))
+    told = json.loads((MODEL / "lesson.json").read_text())
+    assert json.loads((folder / "lesson.json").read_text()) == told
+    assert recipe.learnt_before(shipped) == (told["steps"], told["seen"])
+    assert recipe.learnt_before(recipe.Wanted(tmp_path)) == (0, 0)
 
 
 def test_the_transformer_alone_moves_and_what_was_measured_is_taken_out(
