@@ -40,6 +40,8 @@ LONGEST = 2.5
 # Of eight steps the first two are the words' own (docs/decisions/0006).
 LATE = 0.72
 WATCHED, PROMPTS = 16, 6
+# Going on from an adapter: its rate only falls, and its people are others than the first ones.
+ON_RATE, ON_SEED, LEAST = 1e-3, 11, 0.02
 
 
 @dataclass(frozen=True)
@@ -85,13 +87,19 @@ class Lesson:
         clock, told, sums = Clock(self.plan.minutes, self.plan.steps), time.monotonic(), []
         while not clock.over(self.steps):
             for group in self.optimizer.param_groups:
-                group["lr"] = self.plan.rate * clock.rate(self.steps)
+                group["lr"] = self.rate(clock)
             sums.append(self.step())
             if time.monotonic() - told > 10 or clock.over(self.steps):
                 mean = {k: float(np.mean([s[k] for s in sums])) for k in sums[0]}
                 yield Progress(self.steps, 0, "learning people",
                                {**mean, "share": clock.share(self.steps)})  # fmt: skip
                 told, sums = time.monotonic(), []
+
+    def rate(self, clock: Clock) -> float:
+        """Of the next step."""
+        if self.plan.shipped:
+            return self.plan.rate * max(LEAST, 1 - clock.share(self.steps))
+        return self.plan.rate * clock.rate(self.steps)
 
     def step(self) -> dict[str, float]:
         """One step over `pairs` people, a pair each: the best and the worst of GROUP drawings."""

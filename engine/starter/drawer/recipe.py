@@ -8,7 +8,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -244,11 +244,13 @@ def run(given: Any) -> int:
         return 0
     device = choose().name if given.device == "auto" else given.device
     if given.personal:
-        from engine.starter.drawer.personal import Plan, learn
+        from engine.starter.drawer.personal import ON_RATE, ON_SEED, Plan, learn
 
         words = Words(Pack.load(pack).words(device)) if pack else None
         plan = Plan(given.minutes, pairs=given.pairs, check=10 * given.minutes,
                     shipped=given.shipped)  # fmt: skip
+        if given.shipped:
+            plan = replace(plan, rate=ON_RATE, seed=ON_SEED)
         print(f"The adapter lies in {learn(plan, Path(given.out), told, words, device)}")
         return 0
     wanted = Wanted(Path(given.out), given.minutes, given.vae_minutes, device, given.resume,

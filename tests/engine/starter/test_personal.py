@@ -1,6 +1,7 @@
 """The personal adapter's teachers and a lesson on a tiny model: it learns people, not everybody."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from engine.backbones.diffusion import Diffusion
 from engine.encoders.picture_stats import NAMES
 from engine.preference.base import Prior
 from engine.starter.drawer import pipeline, shape
+from engine.starter.drawer.clock import Clock
 from engine.starter.drawer.conditions import TOKENS, WIDTH, WORDS, Words
 from engine.starter.drawer.crowd import APART, SPACE, Crowd, Lot, caring, leans
 from engine.starter.drawer.data import FACTS, STYLES
@@ -130,3 +132,16 @@ def test_the_shipped_adapter_fits_the_shipped_model() -> None:
     found = adapter(starter())
     assert found.space == SPACE and found.weights["read"].shape[0] == 64
     assert set(found.card["apart"]) == set(APART)
+
+
+def test_going_on_its_rate_only_falls() -> None:
+    def rates(shipped: bool) -> list[float]:
+        plan = Plan(steps=10, rate=1.0, shipped=shipped)
+        made: Any = SimpleNamespace(plan=plan)
+        found = []
+        for made.steps in (0, 5, 10):
+            found.append(Lesson.rate(made, Clock(steps=10, warm=1)))
+        return found
+
+    assert rates(True) == [1.0, 0.5, 0.02]
+    assert rates(False) == pytest.approx([1.0, 1.0, 0.0])

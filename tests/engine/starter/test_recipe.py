@@ -41,8 +41,11 @@ def test_the_adapter_is_taught_on_the_device_that_was_asked_for(
 ) -> None:
     asked: list[Any] = []
 
-    def learn(_plan: Any, out: Path, _say: Any, words: Any, device: str) -> Path:
+    plans: list[Any] = []
+
+    def learn(plan: Any, out: Path, _say: Any, words: Any, device: str) -> Path:
         asked.append((words, device))
+        plans.append(plan)
         return out
 
     monkeypatch.setattr(personal, "learn", learn)
@@ -50,6 +53,9 @@ def test_the_adapter_is_taught_on_the_device_that_was_asked_for(
     recipe.run(given(tmp_path, personal=True, pack="icons.npz"))
     assert asked[0] == (None, META)
     assert asked[1][1] == META and asked[1][0].encoder.device == META
+    recipe.run(given(tmp_path, personal=True, shipped=True))
+    first, on = plans[0], plans[2]
+    assert on.rate < first.rate and on.seed != first.seed, "going on is gentler, with other people"
 
 
 def test_the_shipped_model_is_put_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
