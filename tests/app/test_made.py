@@ -118,8 +118,11 @@ def test_a_strip_goes_from_plain_to_yours_on_one_seed(studio: Any, user: int, pr
     # batch size can tip single pixels at full strength, not the picture.
     assert np.abs(pixels(made[0.0]["image"]) - pixels(rows["plain"])).max() <= 2
     assert np.abs(pixels(made[1.0]["image"]) - pixels(rows["personal"])).mean() < 0.5
-    away = [np.abs(pixels(r["image"]) - pixels(rows["plain"])).mean() for r in made.values()]
-    assert away[0] < 0.1 < away[1] and away[4] > away[1]
+    away, left = ([np.abs(pixels(r["image"]) - pixels(rows[side])).mean() for r in made.values()]
+                  for side in ("plain", "personal"))  # fmt: skip
+    # How far is no line: a quarter of the way may already turn black ink into colours.
+    assert away[0] < 0.1 < away[1]
+    assert left[0] > left[4] < left[1]
     assert len(studio.store.generations(profile)) == 1
 
 
