@@ -3,12 +3,12 @@
 Simulated people with hidden tastes over raw pixels (tests/bench/tasters.py; the adapter was taught
 by other people, over other measures) judge K pairs of the collection, asked as the studio asks,
 without slips. The pairs become a vector, and the model draws known things for it on the seeds of
-the plain drawings. The judge is the hidden taste on the pixels: it shares nothing with encoder,
-vector or training. A row a person. Beside it: somebody else's vector (swapped), the best of four
-plain drawings by the same vector (rerank), the prompt naming the style that was picked most,
-leaning (no training), an adapter taught with everybody's choices alike (population), and people who
-care about nothing but green, which no teacher did (heldout_axis). `slips_4`: one answer of ten is a
-slip.
+plain drawings, others for each person. The judge is the hidden taste on the pixels: it shares
+nothing with encoder, vector or training. A row a person. Beside it: somebody else's vector
+(swapped), the best of four plain drawings by the same vector (rerank), the prompt naming the style
+that was picked most, leaning (no training), an adapter taught with everybody's choices alike
+(population), and people who care about nothing but green, which no teacher did (heldout_axis).
+`slips_4`: one answer of ten is a slip.
 """
 
 import io
@@ -26,6 +26,9 @@ PEOPLE, QUICK, GREEN, COUNTS = 40, 6, 12, (1, 2, 4, 8)
 THINGS = ("bear", "penguin", "turtle", "tulip", "red apple", "bus", "house with garden", "star")
 BLENDS, SHARES = 6, (0.0, 0.25, 0.5, 0.75, 1.0)
 POPULATION = 80
+# Turns are seeds: the people's own are 0, 1, ..., then come those outside and what reranking adds,
+# so that nobody shares the noise of a drawing with anybody else.
+OUTSIDE, MORE = 1000, 2000
 
 
 def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any]:
@@ -39,14 +42,13 @@ def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any
     alone = [Someone("green", np.eye(len(tasters.VISIBLE))[green] * (1 if i % 4 else -1))
              for i in range(2 if quick else GREEN)]  # fmt: skip
     sketch = Sketch(seed)
-    plain = table.seen(sketch.plain(1))
-    population = _population(sketch, table, crowd, plain)
-    rows = [_row(sketch, table, p, plain, rng) for p in crowd]
+    rows = [_row(sketch, table, p, i, rng) for i, p in enumerate(crowd)]
     vectors = [r.pop("vector") for r in rows]
     drawn = [r.pop("drawn") for r in rows]
     for i, person in enumerate(crowd):
-        rows[i]["swapped_4"] = wins(drawn[(i + 1) % len(crowd)], plain, person)
-    outside = [_row(sketch, table, p, plain, rng, (4,)) for p in alone]
+        rows[i]["swapped_4"] = wins(*drawn[(i + 1) % len(crowd)], person)
+    population = _population(sketch, table, crowd, [plain for _, plain in drawn])
+    outside = [_row(sketch, table, p, OUTSIDE + i, rng, (4,)) for i, p in enumerate(alone)]
     figures = {k: float(np.mean([r[k] for r in rows])) for k in rows[0] if k != "person"}
     figures |= {
         "worst_4": min(r["win_4"] for r in rows),
@@ -139,12 +141,13 @@ class Sketch:
     """Draws THINGS for vectors, on the same seeds."""
 
     def __init__(self, seed: int) -> None:
+        from engine.encoders.starter_picture import StarterPicture
         from engine.starter.drawer.conditions import WHITE, Told
         from engine.starter.drawer.data import lesson
         from engine.starter.drawer.known import starter
         from engine.starter.drawer.personal import FULL, adapter
 
-        words = lesson()[0]
+        words, self.encoder = lesson()[0], StarterPicture()
         self.seed, self.full, self.backbone = seed, FULL, starter()
         self.adapter = adapter(self.backbone)
         self.things = [words[t][0] for t in THINGS]
@@ -163,17 +166,17 @@ class Sketch:
     def seeds(self, turn: int = 0) -> list[int]:
         return [self.seed * 7919 + 100 * turn + k for k in range(len(self.told))]
 
-    def plain(self, turns: int) -> list[Any]:
+    def plain(self, turns: Sequence[int]) -> list[Any]:
         """(turns x things) drawings, a turn after the other."""
-        return [p for t in range(turns)
+        return [p for t in turns
                 for p in self.draw(self.told, self.seeds(t), [None] * len(self.told))]  # fmt: skip
 
-    def mine(self, vector: Any) -> list[Any]:
-        return self.draw(self.told, self.seeds(), [vector] * len(self.told))
+    def mine(self, vector: Any, turn: int = 0) -> list[Any]:
+        return self.draw(self.told, self.seeds(turn), [vector] * len(self.told))
 
     def zero(self) -> bool:
         nothing = np.zeros(64, np.float32)
-        return bool(all((a == b).all() for a, b in zip(self.mine(nothing), self.plain(1),
+        return bool(all((a == b).all() for a, b in zip(self.mine(nothing), self.plain([0]),
                                                        strict=True)))  # fmt: skip
 
     def fit(self, drawn_for: Sequence[Any]) -> dict[str, float]:
@@ -182,7 +185,9 @@ class Sketch:
         from tests.bench.starter import Judge
 
         judge = Judge(read())
-        seen = {"plain": self.plain(4), "mine": [p for v in drawn_for for p in self.mine(v)]}
+        turns = range(len(drawn_for))
+        seen = {"plain": self.plain(turns),
+                "mine": [p for t in turns for p in self.mine(drawn_for[t], t)]}  # fmt: skip
         shares = {}
         for name, pictures in seen.items():
             asked = [(t, "") for _, t in zip(pictures, itertools.cycle(THINGS), strict=False)]
@@ -203,51 +208,57 @@ def wins(mine: Any, plain: Any, person: Any) -> float:
     return float(np.mean((a > b) + 0.5 * (a == b)))
 
 
-def _row(sketch: Sketch, table: Table, person: Any, plain: Any, rng: Any,
+def _row(sketch: Sketch, table: Table, person: Any, turn: int, rng: Any,
          counts: Sequence[int] = COUNTS) -> dict[str, Any]:  # fmt: skip
     chosen, rejected = table.pairs(person, max(COUNTS), rng)
+    plain = table.seen(sketch.plain([turn]))
     row: dict[str, Any] = {"person": person.name}
     for k in counts:
         vector = table.vector(chosen[:k], rejected[:k])
-        seen = table.seen(sketch.mine(vector))
+        seen = table.seen(sketch.mine(vector, turn))
         row[f"win_{k}"] = wins(seen, plain, person)
         if k == 4:
-            row |= {"vector": vector, "drawn": seen}
+            row |= {"vector": vector, "drawn": (seen, plain)}
     if counts is COUNTS:
-        row |= _beside(sketch, table, person, plain, (chosen[:4], rejected[:4]), row["vector"])
+        four = chosen[:4], rejected[:4]
+        beside = _beside(sketch, table, four, row["vector"], turn)
+        row |= {name: wins(seen, plain, person) for name, seen in beside.items()}
         slipped = table.vector(*table.pairs(person, 4, rng, 0.1))
-        row["slips_4"] = wins(table.seen(sketch.mine(slipped)), plain, person)
+        row["slips_4"] = wins(table.seen(sketch.mine(slipped, turn)), plain, person)
     return row
 
 
-def _beside(sketch: Sketch, table: Table, person: Any, plain: Any, pairs: Any,
-            vector: Any) -> dict[str, float]:  # fmt: skip
-    """What can be done with the same four pairs otherwise."""
-    from engine.encoders.starter_picture import StarterPicture
-    from engine.starter.drawer.captions import SPOKEN
-    from engine.starter.drawer.conditions import WHITE, Told
+def _beside(sketch: Sketch, table: Table, pairs: Any, vector: Any, turn: int) -> dict[str, Any]:
+    """What can be done with the same four pairs otherwise: (things, measures) of drawings each."""
+    liking = vector * np.sqrt(table.pool.prior_var)
+    told = [replace(t, text=f"{t.text}, {_style(table, pairs)}") for t in sketch.told]
+    spoken = sketch.draw(told, sketch.seeds(turn), [None] * len(told))
+    return {"rerank_4": table.seen(_best(sketch, liking, turn)),
+            "named_style": table.seen(spoken),
+            "lean_4": table.seen(_leaning(sketch, table, liking, turn))}  # fmt: skip
 
-    many = _kept(sketch, "four", lambda: sketch.plain(4))
-    features = _kept(sketch, "features", lambda: StarterPicture().encode(_pil(many)))
-    spread = np.sqrt(table.pool.prior_var)
-    best = (features @ (vector * spread)).reshape(4, -1).argmax(0)
-    reranked = table.seen([many[t * len(THINGS) + k] for k, t in enumerate(best)])
+
+def _best(sketch: Sketch, liking: Any, turn: int) -> list[Any]:
+    """Of four plain drawings of each thing, the person's own turn among them, the most liked."""
+    many = sketch.plain([turn, *(MORE + 3 * turn + k for k in range(3))])
+    features = sketch.encoder.encode(_pil(many))
+    best = (features @ liking).reshape(4, -1).argmax(0)
+    return [many[t * len(THINGS) + k] for k, t in enumerate(best)]
+
+
+def _style(table: Table, pairs: Any) -> str:
+    """The style that was chosen most and rejected least, in words."""
+    from engine.starter.drawer.captions import SPOKEN
+
     styles = [r["style"] for r in table.pool.records]
     score: dict[str, int] = {}
     for rows, sign in ((pairs[0], 1), (pairs[1], -1)):
         for k in rows:
             score[styles[k]] = score.get(styles[k], 0) + sign
-    named = SPOKEN[max(score, key=lambda s: score[s])][0]
-    told = [Told(f"a {t}, {named}", {}, WHITE) for t in sketch.things]
-    spoken = _kept(sketch, named, lambda: table.seen(
-        sketch.draw(told, sketch.seeds(), [None] * len(told))))  # fmt: skip
-    return {"rerank_4": wins(reranked, plain, person),
-            "named_style": wins(spoken, plain, person),
-            "lean_4": wins(table.seen(_leaning(sketch, table, vector * spread)), plain,
-                           person)}  # fmt: skip
+    return str(SPOKEN[max(score, key=lambda s: score[s])][0])
 
 
-def _leaning(sketch: Sketch, table: Table, direction: Any) -> list[Any]:
+def _leaning(sketch: Sketch, table: Table, direction: Any, turn: int) -> list[Any]:
     from engine.starter.drawer.data import TOLD
     from engine.starter.drawer.known import lesson
     from engine.steering.leaning import from_scores, leaning
@@ -259,17 +270,10 @@ def _leaning(sketch: Sketch, table: Table, direction: Any) -> list[Any]:
     lean = from_scores(table.pool.features @ direction, [r["style"] for r in table.pool.records],
                        facts, (taught.styles, TOLD))  # fmt: skip
     told = [leaning(t, lean, 1.0) for t in sketch.told]
-    return sketch.draw(told, sketch.seeds(), [None] * len(told))
+    return sketch.draw(told, sketch.seeds(turn), [None] * len(told))
 
 
-def _kept(sketch: Sketch, name: str, make: Any) -> Any:
-    known = sketch.__dict__.setdefault("known", {})
-    if name not in known:
-        known[name] = make()
-    return known[name]
-
-
-def _population(sketch: Sketch, table: Table, crowd: Any, plain: Any) -> dict[str, float]:
+def _population(sketch: Sketch, table: Table, crowd: Any, plains: Any) -> dict[str, float]:
     """One vector for everybody: Diffusion-DPO on all choices alike."""
     import torch
 
@@ -284,9 +288,11 @@ def _population(sketch: Sketch, table: Table, crowd: Any, plain: Any) -> dict[st
     alike = replace(teachers, vectors=same)
     lesson = Lesson(sketch.backbone, lot, alike, Plan(steps=POPULATION, lean=0.0))
     list(lesson.run())
-    vectors = [same[0].numpy()] * len(THINGS)
-    seen = table.seen(sketch.draw(sketch.told, sketch.seeds(), vectors, lesson.adapter))
-    return {"population_dpo": float(np.mean([wins(seen, plain, p) for p in crowd]))}
+    vectors, found = [same[0].numpy()] * len(THINGS), []
+    for turn, (person, plain) in enumerate(zip(crowd, plains, strict=True)):
+        drawn = sketch.draw(sketch.told, sketch.seeds(turn), vectors, lesson.adapter)
+        found.append(wins(table.seen(drawn), plain, person))
+    return {"population_dpo": float(np.mean(found))}
 
 
 def _blends(sketch: Sketch, table: Table, crowd: Any, vectors: Any) -> dict[str, float]:
@@ -296,8 +302,8 @@ def _blends(sketch: Sketch, table: Table, crowd: Any, vectors: Any) -> dict[str,
     paths = []
     for i in range(min(BLENDS, len(crowd) - 1)):
         both, gap = np.stack([vectors[i], vectors[i + 1]]), crowd[i + 1].weights - crowd[i].weights
-        paths.append([float((table.seen(sketch.mine(blend(both, np.array([1 - s, s])))) @ gap)
-                            .mean()) for s in SHARES])  # fmt: skip
+        mixed = [blend(both, np.array([1 - s, s])) for s in SHARES]
+        paths.append([float((table.seen(sketch.mine(m, i)) @ gap).mean()) for m in mixed])
     mean = np.mean(paths, 0)
     return {"blend_monotone": float(np.all(np.diff(mean) > 0)),
             "blend_steps_up": float(np.mean(np.diff(paths, axis=1) > 0))}  # fmt: skip
