@@ -147,7 +147,7 @@ def attended(scene: Scene, told: Told) -> Iterator[Told]:
 
 def attends(studio: "Studio", _profile: int) -> bool:
     """Where an adapter ships for the model that draws. It is not what a person gets unasked: a
-    lean is liked as often, moves more and draws cleaner (docs/decisions/0006).
+    lean moves a taste further where more is known (docs/decisions/0006).
     """
     return bool(studio.maker.draws.heeds)
 
