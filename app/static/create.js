@@ -16,7 +16,7 @@ import { current } from "./tabs.js";
 import { foreign, said, sentence, t, tn } from "./words.js";
 
 const EXAMPLE = { picture: "a sleepy cat", text: "Invite a friend to dinner on Friday." };
-const DEPTHS = [["", t("the deepest that is ready")], ["instant", t("instant: choose among what is there")], ["guided", t("guided: pushed to your taste while it is drawn")], ["attended", t("attended: the model reads your taste itself, more roughly")], ["steered", t("steered: bend the model")], ["tuned", t("tuned: the model that learned from you")]];
+const DEPTHS = [["", t("the deepest that is ready")], ["instant", t("instant: choose among what is there")], ["guided", t("guided: pushed to your taste while it is drawn")], ["attended", t("attended: the model reads your taste itself, more gently")], ["steered", t("steered: bend the model")], ["tuned", t("tuned: the model that learned from you")]];
 
 export class Create {
   constructor() {

@@ -6,6 +6,7 @@ batch against one person's eight times. `ppd_zero_overhead`: strength 0 against 
 `dpo_step_ratio`: a Diffusion-DPO LoRA step of the one trainer (reference values read once, before)
 against the step of the diffusers research script restated on the same model: PEFT LoRA of the same
 rank and layers, the reference by a second pass with the adapter off, as many rows a step.
+`samples_s` and `roofline_share`: see roofline.py.
 """
 
 import resource
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from tests.bench import roofline
 
 ROOT = Path(__file__).resolve().parents[2]
 ROUNDS, QUICK = 15, 4
@@ -40,7 +43,11 @@ def run(quick: bool = False, seed: int = 0, people: Any = None) -> dict[str, Any
     }
     figures = {k: ratio for k, (ratio, _) in compared.items()}
     figures["ppd_zero_overhead"] -= 1
-    figures |= {**alone, "s_per_picture": alone["four_pictures_s"] / 4}
+    figures |= {
+        **roofline.figures(backbone),
+        **alone,
+        "s_per_picture": alone["four_pictures_s"] / 4,
+    }
     rows = [{"what": k, "ours_s": a, "other_s": b} for k, (_, (a, b)) in compared.items()]
     return {"figures": figures, "rows": rows}
 
@@ -114,7 +121,7 @@ def _steps(backbone: Any, rounds: int, seed: int) -> Any:
     from engine.starter.drawer.shape import CHANNELS
 
     made = torch.Generator().manual_seed(seed)
-    latents = torch.randn(8, CHANNELS, 24, 24, generator=made)
+    latents = torch.randn(8, CHANNELS, 24, 24, generator=made).to(backbone.device)
     theirs = Peer(backbone, latents)
     times = {"theirs": _timed(theirs.step, rounds)}
     theirs.close()
@@ -170,8 +177,9 @@ class Peer:
         import torch
 
         half = len(self.latents) // 2
-        noise = torch.randn(half, *self.latents.shape[1:]).repeat_interleave(2, 0)
-        times = torch.rand(half).repeat_interleave(2)
+        place = self.latents.device
+        noise = torch.randn(half, *self.latents.shape[1:], device=place).repeat_interleave(2, 0)
+        times = torch.rand(half, device=place).repeat_interleave(2)
         errors = self.face.errors(self.latents, noise, times, self.told).view(-1, 2)
         self.model.disable_adapters()
         with torch.no_grad():
@@ -183,6 +191,7 @@ class Peer:
         torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad()
+        float(loss.detach())  # on a GPU the step is over only now
 
     def close(self) -> None:
         self.model.delete_adapters("default")
