@@ -187,3 +187,10 @@ def test_a_prompt_may_speak_of_seeds_itself(page: Any) -> None:
     assert page.locator("#strength").input_value() == "25"
     assert page.locator("#depth").input_value() == "guided"
     assert page.get_by_label("What should it be?").input_value() == "a cat, Seed: 5, Taste: 3"
+
+
+def test_the_longest_depth_stays_on_a_phone(page: Any) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.locator("#create summary").first.click()
+    page.locator("#depth").wait_for()
+    assert page.evaluate("document.querySelector('#depth').getBoundingClientRect().right") <= 390

@@ -32,7 +32,7 @@ from engine.steering.cross_attention import Personal, personal
 COMMAND = "launch.py train-starter --personal"
 FILE = Path(__file__).parent / "personal.safetensors"
 GROUP, DROPPED = 4, 0.1
-# Full strength of the slider, chosen on people of other seeds than those of bench ppd.
+# Full strength of the slider; on whom it was chosen stands in docs/decisions/0006.
 FULL = 1.5
 # The length of a vector after 24 pairs, the most that a teacher gave. Longer ones, of somebody well
 # known, pulled drawings to pieces (docs/log.md).
